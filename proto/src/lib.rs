@@ -1,0 +1,31 @@
+//! papo's state machines and wire formats, without I/O.
+//!
+//! A guided tour from the ground floor up:
+//! - [`machine`]: the contract between a machine and its driver. Read this first.
+//! - [`time`], [`rng`], [`names`], [`identity`], [`limits`], [`error`]: what the machines are made of.
+//! - [`timers`], [`durable`]: a machine's deadline, and how output waits for its commit.
+//! - [`escape`]: how a stranger's text is shown.
+//! - [`wire`]: bytes ↔ typed messages.
+//! - [`tracker`]: accounts, rooms, presence.
+//! - [`peer`]: a person's end: the session with the tracker, links, conversations.
+//!
+//! Invariant: nothing here opens a socket, a file, a thread or a clock, and nothing iterates a hash map. The list of
+//! dependencies and `clippy.toml` are the fence.
+
+// Tests may pick what they look at.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
+pub mod durable;
+pub mod error;
+pub mod escape;
+pub mod hex;
+pub mod identity;
+pub mod limits;
+pub mod machine;
+pub mod names;
+pub mod peer;
+pub mod rng;
+pub mod time;
+pub mod timers;
+pub mod tracker;
+pub mod wire;

@@ -1,0 +1,139 @@
+//! Every bound of papo, in one place.
+//!
+//! A machine is handed a [`Limits`] and has no other bound; a simulator draws its own. What both ends of a wire must
+//! agree on is a constant of [`crate::wire`] instead. Durations are written out in milliseconds so that a recording
+//! shows them plainly.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{
+    room::TEXT_BYTES_MAX,
+    tracker::{ROOM_CAPACITY_MAX, ROOMS_PER_USER_MAX},
+};
+
+/// The largest frame after the length, once a session stands: a text with all around it, or a bulk frame.
+pub const FRAME_BYTES_MAX: usize = 16 * 1024;
+/// The largest plaintext of a frame: 16 bytes are the authentication tag.
+pub const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 16;
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
+        /// The bounds of a machine. Units stand last in the names.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Limits { $($(#[$doc])* pub $name: $type,)* }
+
+        impl Limits {
+            /// The defaults.
+            pub const DEFAULT: Self = Self { $($name: $default,)* };
+        }
+    };
+}
+
+limits! {
+    /// From the opening of a connection to the end of its handshake.
+    handshake_ms_max: u64 = 8_000;
+    /// From the end of the handshake to login, checks of passwords aside.
+    login_ms_max: u64 = 8_000;
+    /// The largest frame before login.
+    frame_before_login_bytes_max: usize = 1_024;
+    /// The largest frame after it.
+    frame_bytes_max: usize = FRAME_BYTES_MAX;
+    /// All unfinished frames of a machine together; past it, the connections that hold them longest are closed.
+    unfinished_bytes_max: usize = 64 * 1024 * 1024;
+    /// What may wait to be written to one connection; past it, it is closed.
+    out_bytes_max: usize = 4 * 1024 * 1024;
+    /// Silence after which a ping is sent (jittered downwards).
+    ping_after_ms: u64 = 15_000;
+    /// Silence after which a connection is given up.
+    silence_ms_max: u64 = 35_000;
+
+    /// Connections of a tracker.
+    connections_max: usize = 16_384;
+    /// Connections of a tracker from one address (an IPv6 network of 64 bits counts as one).
+    connections_per_address_max: usize = 4_096;
+    /// Connections of a tracker from one address that have not logged in.
+    anonymous_per_address_max: usize = 256;
+    /// Accounts.
+    users_max: usize = 1_000_000;
+    /// Rooms.
+    rooms_max: usize = 100_000;
+    /// Rooms of one user.
+    rooms_per_user_max: usize = ROOMS_PER_USER_MAX;
+    /// The largest capacity of a room.
+    room_capacity_max: usize = ROOM_CAPACITY_MAX;
+    /// The capacity of a room whose creator names none.
+    room_capacity_default: usize = 32;
+    /// Requests of one session that wait for a commit; past it, it is not read.
+    requests_waiting_max: usize = 32;
+    /// Password checks under way at once.
+    password_checks_max: usize = 2;
+    /// Password checks that wait, altogether.
+    password_queue_max: usize = 1_024;
+    /// Password checks that wait, of one network.
+    password_queue_per_network_max: usize = 32;
+    /// The first delay after a wrong password; doubles with each further one, for the account and for the network.
+    password_delay_ms_min: u64 = 250;
+    /// The longest such delay.
+    password_delay_ms_max: u64 = 4_000;
+    /// Accounts and networks whose wrong passwords are remembered; the oldest are forgotten first.
+    password_delays_kept_max: usize = 10_000;
+
+    /// Links of a peer, whoever dialled.
+    links_max: usize = 512;
+    /// Links of a peer whose other end is not known yet.
+    links_unknown_max: usize = 64;
+    /// Dials under way at once.
+    dials_max: usize = 32;
+    /// A dial that takes longer is given up.
+    dial_ms_max: u64 = 5_000;
+    /// The first wait before dialling again.
+    redial_ms_min: u64 = 1_000;
+    /// The longest wait before dialling again.
+    redial_ms_max: u64 = 30_000;
+    /// A request to the tracker that takes longer has failed.
+    request_ms_max: u64 = 15_000;
+    /// Requests of the person that are under way.
+    asks_max: usize = 1_024;
+    /// Messages that wait for the acknowledgement of one receiver; past it, nothing more is accepted for it.
+    unacknowledged_max: usize = 10_000;
+    /// Entries of one room that wait for what they follow.
+    entries_waiting_max: usize = 1_024;
+    /// An entry that waits longer for what it follows is shown without it.
+    entry_wait_ms_max: u64 = 3_000;
+    /// Entries of one room that are remembered as seen.
+    entries_known_max: usize = 4_096;
+    /// People whose names, keys and addresses are remembered.
+    contacts_max: usize = 20_000;
+    /// At the end of input, and on leaving a room: the wait for acknowledgements.
+    drain_ms_max: u64 = 10_000;
+    /// The longest text that can be said.
+    text_bytes_max: usize = TEXT_BYTES_MAX;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Milliseconds as a duration.
+#[must_use]
+pub const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+const DEFAULT: Limits = Limits::DEFAULT;
+const _: () = {
+    assert!(DEFAULT.handshake_ms_max < 10_000 && DEFAULT.login_ms_max < 10_000, "intruders are gone within 10 s");
+    assert!(DEFAULT.silence_ms_max > 2 * DEFAULT.ping_after_ms, "a lost ping is forgiven");
+    assert!(DEFAULT.silence_ms_max + DEFAULT.ping_after_ms / 2 <= 45_000, "a half-open connection is found in 45 s");
+    assert!(DEFAULT.frame_before_login_bytes_max <= DEFAULT.frame_bytes_max, "login only widens the bound");
+    assert!(DEFAULT.out_bytes_max >= 16 * DEFAULT.frame_bytes_max, "a burst of messages is no slow reader");
+    assert!(DEFAULT.room_capacity_default <= DEFAULT.room_capacity_max, "the default is allowed");
+    assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
+    assert!(DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max <= 800, "a terminal selects below 1024");
+    assert!(TEXT_BYTES_MAX + 1024 <= MESSAGE_BYTES_MAX, "a text with all around it fits a frame");
+};

@@ -1,0 +1,682 @@
+//! How a peer and its host talk.
+//!
+//! A person's wish is a [`Request`] with a token; it is answered, sooner or later, by exactly one
+//! [`Notice::Outcome`] with that token, after every other notice that belongs to it. The machine speaks no human
+//! language: a host turns [`Note`]s and [`Problem`]s into sentences.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::change::{Incoming, State};
+use crate::{
+    error::Fault,
+    identity::{Identity, Key},
+    limits::Limits,
+    machine::Refusal,
+    names::Name,
+    rng::Seed,
+    time::Wall,
+    wire::tracker::{Failure, PasswordHash, Profile, RoomEvent, Status, StatusText, Token},
+};
+
+/// Which tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackerAddress {
+    /// A host name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Its key, where the person named it. It counts more than a pin.
+    pub key: Option<Key>,
+}
+
+/// How a session begins, besides the key that is tied to the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// The account.
+    pub name: Name,
+    /// Its password; without one, the key alone is tried.
+    pub password: Option<PasswordHash>,
+    /// Make the account instead of logging in. Needs a password.
+    pub register: bool,
+    /// For a tracker that asks for one.
+    pub token: Option<Token>,
+}
+
+/// What a peer starts from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Start {
+    /// All that is random follows from it.
+    pub seed: Seed,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Its identity.
+    pub identity: Identity,
+    /// What it calls itself where there is no account.
+    pub name: Name,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether any other port will do when that one is taken.
+    pub any_port: bool,
+    /// Its tracker.
+    pub tracker: Option<TrackerAddress>,
+    /// Pin an unknown tracker without asking.
+    pub trust_new: bool,
+    /// How to log in at the start.
+    pub credentials: Option<Credentials>,
+    /// What is kept.
+    pub state: State,
+}
+
+/// What the host may ask of a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// A person's wish.
+    Ask {
+        /// Names it.
+        token: u64,
+        /// What.
+        request: Request,
+    },
+    /// The person confirmed the tracker's key that [`Notice::UnknownTracker`] showed, or did not.
+    TrustTracker {
+        /// As shown.
+        key: Key,
+        /// Whether.
+        accept: bool,
+    },
+    /// Whether what arrives can be shown at present. While it can't, links are not read.
+    Output {
+        /// Whether.
+        open: bool,
+    },
+    /// Say goodbye to all, flush, and report [`Notice::Stopped`].
+    Quit,
+}
+
+/// A person's wish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Make an account, and log in.
+    Register(Credentials),
+    /// Log in.
+    Login(Credentials),
+    /// End the session with the tracker.
+    Logout,
+    /// Open or close the account to plaintext clients.
+    Plaintext {
+        /// Whether it is open.
+        open: bool,
+    },
+    /// Everyone who is connected: answered by [`Notice::Peers`].
+    Peers {
+        /// Only names that begin so; empty for all.
+        prefix: String,
+    },
+    /// Who is in a room, or in no room everyone: answered by [`Notice::Users`].
+    Users {
+        /// The room.
+        room: Option<Name>,
+    },
+    /// All rooms: answered by [`Notice::Rooms`].
+    Rooms {
+        /// Only names that begin so; empty for all.
+        prefix: String,
+    },
+    /// About someone: answered by [`Notice::Whois`].
+    Whois {
+        /// Whom.
+        user: Name,
+    },
+    /// Make a room and be in it.
+    Create {
+        /// Its name.
+        room: Name,
+        /// How many it takes; none for the default.
+        capacity: Option<u16>,
+    },
+    /// Come into a room.
+    Join {
+        /// Which.
+        room: Name,
+    },
+    /// Leave a room for good.
+    Leave {
+        /// Which.
+        room: Name,
+    },
+    /// Delete a room.
+    Delete {
+        /// Which.
+        room: Name,
+    },
+    /// Say something: answered by [`Notice::Said`] once it is kept.
+    Say {
+        /// To whom.
+        to: Target,
+        /// What. Longer than a message may be is a [`Problem::TextTooLong`].
+        text: String,
+    },
+    /// Dial a peer by its address.
+    Connect {
+        /// Which.
+        address: SocketAddr,
+    },
+    /// End the link to someone; it is not dialled again before `Connect` or something is said to it.
+    Disconnect {
+        /// Whom.
+        user: Name,
+    },
+    /// Talk to someone no longer.
+    Block {
+        /// Whom.
+        user: Name,
+    },
+    /// Talk to someone again.
+    Unblock {
+        /// Whom.
+        user: Name,
+    },
+    /// The digits to compare with someone: answered by [`Notice::Digits`].
+    Verify {
+        /// With whom.
+        user: Name,
+    },
+    /// Accept the key that someone was last seen with.
+    Trust {
+        /// Whose.
+        user: Name,
+    },
+    /// Measure the time to someone and back: answered by [`Notice::Pinged`].
+    Ping {
+        /// To whom.
+        user: Name,
+    },
+    /// Be this to others.
+    Status {
+        /// All but offline.
+        status: Status,
+        /// In one's own words.
+        text: StatusText,
+    },
+    /// Say this about oneself.
+    Profile {
+        /// The profile.
+        text: Profile,
+    },
+    /// Wait until all that was said is acknowledged by everyone who can be reached, `drain_ms_max` at most.
+    Drain,
+}
+
+/// To whom something is said.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// To everyone whom this peer is linked to.
+    All,
+    /// To a room.
+    Room(Name),
+    /// To one person.
+    User(Name),
+}
+
+/// A row of the list of peers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerSeen {
+    /// Who.
+    pub user: Name,
+    /// Where; none while it is offline.
+    pub address: Option<SocketAddr>,
+    /// What it is to others.
+    pub status: Status,
+    /// In its own words.
+    pub status_text: StatusText,
+    /// The room that it joined last.
+    pub room: Option<Name>,
+    /// When it was last connected.
+    pub last_seen: Wall,
+    /// Whether a link to it stands.
+    pub linked: bool,
+    /// Whether it is not talked to.
+    pub blocked: bool,
+}
+
+/// A row of the list of rooms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoomSeen {
+    /// Its name.
+    pub room: Name,
+    /// Who owns it.
+    pub owner: Name,
+    /// In the order of standing.
+    pub members: Vec<Name>,
+    /// How many it takes.
+    pub capacity: u16,
+    /// Whether plaintext clients may take part.
+    pub plaintext: bool,
+    /// Whether this peer is in it.
+    pub joined: bool,
+}
+
+/// What happened to a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerEvent {
+    /// It was found.
+    Found,
+    /// A link to it stands.
+    Linked,
+    /// The link ended.
+    Lost,
+}
+
+/// What a peer tells its host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// It listens. Once.
+    Ready {
+        /// Its name.
+        user: Name,
+        /// Where, with the port that the system chose.
+        listen: SocketAddr,
+        /// Its key.
+        key: Key,
+    },
+    /// It can't listen; nothing works.
+    ListenRefused {
+        /// Where.
+        listen: SocketAddr,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A session with the tracker stands, and its rooms are known.
+    LoggedIn {
+        /// The account.
+        user: Name,
+        /// `HOST:PORT`.
+        tracker: String,
+    },
+    /// The session ended.
+    LoggedOut,
+    /// The tracker's key is not known: confirm it with [`Command::TrustTracker`].
+    UnknownTracker {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// Its key.
+        key: Key,
+    },
+    /// A login by key alone was not enough; the host asks for the password and requests [`Request::Login`], or the
+    /// account does not exist and it requests [`Request::Register`].
+    PasswordNeeded {
+        /// The account.
+        user: Name,
+        /// `HOST:PORT`.
+        tracker: String,
+    },
+    /// Answers [`Request::Peers`].
+    Peers {
+        /// In the order of names.
+        peers: Vec<PeerSeen>,
+    },
+    /// Answers [`Request::Users`].
+    Users {
+        /// The room.
+        room: Option<Name>,
+        /// In the order of standing, or of names.
+        users: Vec<PeerSeen>,
+    },
+    /// Answers [`Request::Rooms`].
+    Rooms {
+        /// In the order of names.
+        rooms: Vec<RoomSeen>,
+    },
+    /// Answers [`Request::Whois`].
+    Whois {
+        /// Who.
+        peer: PeerSeen,
+        /// Its key, as the tracker or its link says.
+        key: Option<Key>,
+        /// The key that is pinned, where it is another.
+        pinned: Option<Key>,
+        /// Whether the digits were compared.
+        verified: bool,
+        /// What it says about itself.
+        profile: Profile,
+        /// Whether its account is open to plaintext clients.
+        plaintext: bool,
+    },
+    /// Something happened in a room of this peer's.
+    Room {
+        /// Its name.
+        room: Name,
+        /// What.
+        what: RoomEvent,
+        /// To whom, or by whom.
+        user: Name,
+        /// Who is in it now.
+        members: Vec<Name>,
+    },
+    /// Something happened to a link.
+    Peer {
+        /// What.
+        what: PeerEvent,
+        /// With whom.
+        user: Name,
+        /// Where.
+        address: Option<SocketAddr>,
+    },
+    /// This peer said something, and it is kept.
+    Said {
+        /// The message's id.
+        id: String,
+        /// To whom.
+        to: Target,
+        /// When.
+        at: Wall,
+        /// What.
+        text: String,
+        /// Those to whom it goes when they are back.
+        waiting: Vec<Name>,
+    },
+    /// Someone said something, and it is kept. To be shown once; then the host notes its number.
+    Message(Incoming),
+    /// A receiver has kept what this peer said.
+    Delivered {
+        /// The message's id.
+        id: String,
+        /// Who.
+        to: Name,
+    },
+    /// Answers [`Request::Verify`].
+    Digits {
+        /// With whom.
+        user: Name,
+        /// Sixty, in groups of five.
+        digits: String,
+    },
+    /// Answers [`Request::Ping`].
+    Pinged {
+        /// To whom.
+        user: Name,
+        /// There and back, in microseconds.
+        us: u64,
+    },
+    /// Something that the person should know.
+    Note(Note),
+    /// Something failed that nobody asked for just now.
+    Failed(Problem),
+    /// A request is done, or not.
+    Outcome {
+        /// As asked.
+        token: u64,
+        /// What stood in its way.
+        problem: Option<Problem>,
+    },
+    /// Everything is said and kept; it may be dropped.
+    Stopped {
+        /// Messages that wait for receivers; they are sent at the next start.
+        unacknowledged: usize,
+    },
+}
+
+/// Something that the person should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// The connection to the tracker is lost; it is dialled again.
+    TrackerLost {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// How long until then, in milliseconds.
+        retry_ms: u64,
+    },
+    /// The account logged in elsewhere; this session ended and is not dialled again.
+    Replaced,
+    /// The tracker ends.
+    TrackerQuit,
+    /// A tracker's key was pinned on first use.
+    TrackerPinned {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// Its key.
+        key: Key,
+    },
+    /// Someone's key changed; nothing is exchanged until it is accepted.
+    KeyChanged {
+        /// Whose.
+        user: Name,
+        /// The pinned one.
+        old: Key,
+        /// The one shown now.
+        new: Key,
+    },
+    /// Something said waits for receivers that are not linked.
+    Waiting {
+        /// Who.
+        user: Name,
+        /// How many messages.
+        count: usize,
+    },
+    /// Something said will not reach a receiver: it left the room or is blocked.
+    Dropped {
+        /// Who.
+        user: Name,
+        /// How many messages.
+        count: usize,
+    },
+    /// A link was cut short.
+    LinkFault {
+        /// With whom, where that is known.
+        user: Option<Name>,
+        /// Where.
+        address: Option<SocketAddr>,
+        /// Why.
+        fault: Fault,
+    },
+    /// This peer may listen on another port than the usual one.
+    OtherPort {
+        /// The one that was taken.
+        wanted: u16,
+    },
+    /// The key of someone was accepted.
+    Trusted {
+        /// Whose.
+        user: Name,
+        /// The key.
+        key: Key,
+    },
+    /// Someone is not talked to any more, or again.
+    Blocked {
+        /// Whom.
+        user: Name,
+        /// Whether.
+        blocked: bool,
+    },
+}
+
+/// Why something could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// The tracker refused.
+    Tracker {
+        /// Why.
+        failure: Failure,
+    },
+    /// Nothing answers there.
+    TrackerUnreachable {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// Why.
+        reason: Refusal,
+    },
+    /// The host name is not known.
+    TrackerUnknownHost {
+        /// The name.
+        host: String,
+    },
+    /// What answers is no tracker, or the channel failed.
+    TrackerFault {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// How.
+        fault: Fault,
+    },
+    /// The tracker's key is not the pinned or the named one.
+    TrackerKeyChanged {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// Expected.
+        expected: Key,
+        /// Shown.
+        shown: Key,
+    },
+    /// The tracker's key is not known and was not confirmed.
+    TrackerNotTrusted {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// Shown.
+        key: Key,
+    },
+    /// That needs a tracker, and none was given.
+    NoTracker,
+    /// That needs a session with the tracker.
+    NotLoggedIn,
+    /// The session ended or did not answer before it was done.
+    TrackerSilent,
+    /// Registering needs a password.
+    PasswordMissing,
+    /// This peer is not in that room.
+    NotInRoom {
+        /// Which.
+        room: Name,
+    },
+    /// Nobody by that name is known.
+    UnknownUser {
+        /// Which.
+        user: Name,
+    },
+    /// That is oneself.
+    Oneself,
+    /// A link to that peer stands.
+    AlreadyLinked {
+        /// Whom.
+        user: Name,
+    },
+    /// No link to that peer stands.
+    NotLinked {
+        /// Whom.
+        user: Name,
+    },
+    /// A peer cannot be reached.
+    Unreachable {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        reason: Refusal,
+    },
+    /// What answers there is no peer, or the channel failed.
+    LinkFault {
+        /// Where.
+        address: SocketAddr,
+        /// How.
+        fault: Fault,
+    },
+    /// Someone is blocked here.
+    Blocked {
+        /// Whom.
+        user: Name,
+    },
+    /// Someone's key changed and was not accepted.
+    KeyChanged {
+        /// Whose.
+        user: Name,
+    },
+    /// There is no changed key to accept.
+    NothingToTrust {
+        /// Whose.
+        user: Name,
+    },
+    /// Nothing was said.
+    TextEmpty,
+    /// The text is too long for one message.
+    TextTooLong {
+        /// Its length in bytes.
+        bytes: usize,
+        /// The longest that can be said.
+        max: usize,
+    },
+    /// Too much waits for that receiver.
+    TooMuchWaiting {
+        /// Whom.
+        user: Name,
+    },
+    /// Nobody is there to hear it.
+    NobodyLinked,
+    /// It took too long.
+    TimedOut,
+    /// Too many requests are under way.
+    TooManyRequests,
+    /// A number is out of its range.
+    OutOfRange,
+    /// The program ends.
+    Stopping,
+}
+
+impl Problem {
+    /// The word for it in scripts: the `code` of an `error` event.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Tracker { failure } => match failure {
+                Failure::BadCredentials => "bad_credentials",
+                Failure::NameTaken => "name_taken",
+                Failure::RegistrationClosed => "registration_closed",
+                Failure::BadToken => "bad_token",
+                Failure::NotLoggedIn => "not_logged_in",
+                Failure::AlreadyLoggedIn => "already_logged_in",
+                Failure::UnknownUser => "unknown_user",
+                Failure::UnknownRoom => "unknown_room",
+                Failure::RoomFull => "room_full",
+                Failure::RoomExists => "room_exists",
+                Failure::NotMember => "not_member",
+                Failure::NotOwner => "not_owner",
+                Failure::OutOfRange => "out_of_range",
+                Failure::TooManyRooms => "too_many_rooms",
+                Failure::Full => "full",
+                Failure::Busy => "busy",
+            },
+            Self::TrackerUnreachable { .. } => "tracker_unreachable",
+            Self::TrackerUnknownHost { .. } => "tracker_unknown_host",
+            Self::TrackerFault { .. } => "tracker_fault",
+            Self::TrackerKeyChanged { .. } => "tracker_key_changed",
+            Self::TrackerNotTrusted { .. } => "tracker_not_trusted",
+            Self::NoTracker => "no_tracker",
+            Self::NotLoggedIn => "not_logged_in",
+            Self::TrackerSilent => "tracker_silent",
+            Self::PasswordMissing => "password_missing",
+            Self::NotInRoom { .. } => "not_in_room",
+            Self::UnknownUser { .. } => "unknown_user",
+            Self::Oneself => "oneself",
+            Self::AlreadyLinked { .. } => "already_linked",
+            Self::NotLinked { .. } => "not_linked",
+            Self::Unreachable { .. } => "unreachable",
+            Self::LinkFault { .. } => "link_fault",
+            Self::Blocked { .. } => "blocked",
+            Self::KeyChanged { .. } => "key_changed",
+            Self::NothingToTrust { .. } => "nothing_to_trust",
+            Self::TextEmpty => "text_empty",
+            Self::TextTooLong { .. } => "text_too_long",
+            Self::TooMuchWaiting { .. } => "too_much_waiting",
+            Self::NobodyLinked => "nobody_linked",
+            Self::TimedOut => "timed_out",
+            Self::TooManyRequests => "too_many_requests",
+            Self::OutOfRange => "out_of_range",
+            Self::Stopping => "stopping",
+        }
+    }
+}
