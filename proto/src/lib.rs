@@ -6,6 +6,7 @@
 //! - [`timers`], [`durable`]: a machine's deadline, and how output waits for its commit.
 //! - [`escape`]: how a stranger's text is shown.
 //! - [`wire`]: bytes ↔ typed messages.
+//! - [`channel`]: one connection from its first byte: preface, handshake, sealed messages.
 //! - [`tracker`]: accounts, rooms, presence.
 //! - [`peer`]: a person's end: the session with the tracker, links, conversations.
 //!
@@ -15,6 +16,7 @@
 // Tests may pick what they look at.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
+pub mod channel;
 pub mod durable;
 pub mod error;
 pub mod escape;
