@@ -12,6 +12,9 @@ pub struct FrameTooLong {
     pub max: usize,
 }
 
+/// What an idle connection may keep allocated; a burst's larger buffer is given back once it is worked off.
+const KEPT_BYTES_MAX: usize = 4 * 1024;
+
 /// Cuts a stream into frames.
 #[derive(Debug, Default)]
 pub struct Frames {
@@ -22,13 +25,6 @@ pub struct Frames {
 impl Frames {
     /// Appends bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.start == self.buffer.len() {
-            self.buffer.clear();
-            self.start = 0;
-        } else if self.start > 0 {
-            self.buffer.drain(..self.start);
-            self.start = 0;
-        }
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -38,15 +34,30 @@ impl Frames {
     /// As soon as a length above `max` is announced, however little of the frame has arrived.
     pub fn next_frame(&mut self, max: usize) -> Result<Option<&[u8]>, FrameTooLong> {
         let rest = &self.buffer[self.start..];
-        let Some((&[high, low], body)) = rest.split_first_chunk::<2>() else { return Ok(None) };
+        let Some((&[high, low], body)) = rest.split_first_chunk::<2>() else {
+            self.settle();
+            return Ok(None);
+        };
         let length = usize::from(u16::from_be_bytes([high, low]));
         if length > max {
             return Err(FrameTooLong { length, max });
         }
-        let Some(_) = body.get(..length) else { return Ok(None) };
+        if body.len() < length {
+            self.settle();
+            return Ok(None);
+        }
         let from = self.start + 2;
         self.start = from + length;
         Ok(Some(&self.buffer[from..self.start]))
+    }
+
+    /// Forgets what was taken, and gives memory back.
+    fn settle(&mut self) {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        if self.buffer.capacity() > KEPT_BYTES_MAX.max(4 * self.buffer.len()) {
+            self.buffer.shrink_to(KEPT_BYTES_MAX);
+        }
     }
 
     /// How many bytes wait here for the rest of their frame.
@@ -91,6 +102,23 @@ mod tests {
             assert_eq!(bodies, [&b"one"[..], b"", b"three"], "cut every {size}");
             assert_eq!(frames.buffered(), 0);
         }
+    }
+
+    #[test]
+    fn a_burst_leaves_no_memory_behind() {
+        let mut burst = Vec::new();
+        for _ in 0..1000 {
+            encode(&mut burst, |out| out.extend_from_slice(&[7; 62]));
+        }
+        burst.extend_from_slice(&[0, 5, 1]);
+        let mut frames = Frames::default();
+        frames.push(&burst);
+        let mut count = 0;
+        while frames.next_frame(62).expect("short frames").is_some() {
+            count += 1;
+        }
+        assert_eq!((count, frames.buffered()), (1000, 3));
+        assert!(frames.buffer.capacity() <= KEPT_BYTES_MAX, "{} bytes kept", frames.buffer.capacity());
     }
 
     #[test]
