@@ -100,3 +100,89 @@ wire_enum! {
         9 = Bye { /** Why. */ reason: Goodbye, },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        identity::Identity,
+        wire::room::{Body, Entry, Parents},
+    };
+
+    /// `hex` may have spaces between its fields.
+    #[track_caller]
+    fn check<T: Wire + PartialEq + std::fmt::Debug>(value: &T, hex: &str) {
+        let bytes = crate::hex::decode(&hex.replace(' ', "")).expect("hexadecimal");
+        assert_eq!(crate::hex::encode(&value.to_bytes()), crate::hex::encode(&bytes));
+        assert_eq!(T::from_bytes(&bytes).as_ref(), Ok(value));
+        for cut in 0..bytes.len() {
+            assert_eq!(T::from_bytes(&bytes[..cut]), Err(Malformed::Short), "cut at {cut}");
+        }
+        assert_eq!(T::from_bytes(&[&bytes[..], &[0]].concat()), Err(Malformed::Trailing));
+    }
+
+    /// PROTOCOL.md's vectors have the fullest messages; these are the emptiest.
+    #[test]
+    fn the_emptiest_message_of_each_kind_has_these_bytes() {
+        let (room, zeros) = (RoomId([0; 32]), "00".repeat(32));
+        let nothing = "0000000000000000 0000000000000000";
+        check(&ToPeer::Ping { nonce: 1 }, "01 0000000000000001");
+        check(&ToPeer::Pong { nonce: 1 }, "02 0000000000000001");
+        let name = Name::new("a").expect("a valid name");
+        check(&ToPeer::Hello { name, tracker: None, have: Have::default() }, &format!("03 0001 61 00 {nothing}"));
+        check(
+            &ToPeer::RoomHello { room, have: Have { log: 1, seq: 2 }, heads: List::truncated(vec![]) },
+            &format!("04 {zeros} 0000000000000001 0000000000000002 0000"),
+        );
+        let entry = Entry {
+            room,
+            author: Identity::from_secret(&[1; 32]).key(),
+            log: 1,
+            seq: 1,
+            parents: Parents::default(),
+            at: Wall(0),
+            body: Body::Text { text: Said::default() },
+        };
+        let signed = SignedEntry { signature: [9; 64], entry };
+        check(
+            &ToPeer::Entry { entry: signed.clone() },
+            &format!(
+                "05 {zeros} {} 0000000000000001 0000000000000001 0000 0000000000000000 01 0000 {}",
+                signed.entry.author,
+                "09".repeat(64)
+            ),
+        );
+        check(&ToPeer::EntryAck { room, have: Have::default() }, &format!("06 {zeros} {nothing}"));
+        let message = PrivateMessage { log: 1, seq: 2, scope: Scope::All, at: Wall(3), text: Said::default() };
+        check(&ToPeer::Private { message }, "07 0000000000000001 0000000000000002 01 0000000000000003 0000");
+        check(&ToPeer::PrivateAck { have: Have::default() }, &format!("08 {nothing}"));
+        check(&ToPeer::Bye { reason: Goodbye::Quit }, "09 00");
+    }
+
+    #[test]
+    fn other_kinds_scopes_and_bodies_are_malformed() {
+        for kind in [0, 10, 255] {
+            assert_eq!(ToPeer::from_bytes(&[kind]), Err(Malformed::Kind(kind)));
+        }
+        assert_eq!(Scope::from_bytes(&[2]), Err(Malformed::Kind(2)));
+        assert_eq!(Body::from_bytes(&[2, 0, 0]), Err(Malformed::Kind(2)));
+        let heads = |count: u16| [&[4][..], &[0; 48], &count.to_be_bytes(), &vec![1; usize::from(count) * 32]].concat();
+        assert!(ToPeer::from_bytes(&heads(16)).is_ok());
+        assert_eq!(ToPeer::from_bytes(&heads(17)), Err(Malformed::TooLarge));
+    }
+
+    #[test]
+    fn the_longest_text_fits_a_frame_with_all_around_it() {
+        let entry = Entry {
+            room: RoomId([0; 32]),
+            author: Identity::from_secret(&[1; 32]).key(),
+            log: 1,
+            seq: 1,
+            parents: Parents::new((0..16).map(|id| EntryId([id; 32])).collect()),
+            at: Wall(0),
+            body: Body::Text { text: Said::new("x".repeat(super::super::room::TEXT_BYTES_MAX)).expect("the bound") },
+        };
+        let message = ToPeer::Entry { entry: SignedEntry { entry, signature: [0; 64] } };
+        assert!(message.to_bytes().len() <= crate::limits::MESSAGE_BYTES_MAX);
+    }
+}

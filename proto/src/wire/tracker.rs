@@ -401,3 +401,152 @@ wire_enum! {
         13 = Bye { /** Why. */ reason: Goodbye, },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("a valid name")
+    }
+
+    /// `hex` may have spaces between its fields.
+    #[track_caller]
+    fn check<T: Wire + PartialEq + std::fmt::Debug>(value: &T, hex: &str) {
+        let bytes = crate::hex::decode(&hex.replace(' ', "")).expect("hexadecimal");
+        assert_eq!(crate::hex::encode(&value.to_bytes()), crate::hex::encode(&bytes));
+        assert_eq!(T::from_bytes(&bytes).as_ref(), Ok(value));
+        for cut in 0..bytes.len() {
+            assert_eq!(T::from_bytes(&bytes[..cut]), Err(Malformed::Short), "cut at {cut}");
+        }
+        assert_eq!(T::from_bytes(&[&bytes[..], &[0]].concat()), Err(Malformed::Trailing));
+    }
+
+    /// PROTOCOL.md's vectors have the fullest messages; these are the emptiest.
+    #[test]
+    fn the_emptiest_message_of_each_kind_to_a_tracker_has_these_bytes() {
+        let (a, claimed, request) = (|| name("a"), || Claimed::truncated(vec![]), u32::MAX);
+        let password = || PasswordHash([9; 32]);
+        let hash = "09".repeat(32);
+        check(&ToTracker::Ping { nonce: u64::MAX }, "01 ffffffffffffffff");
+        check(&ToTracker::Pong { nonce: 0 }, "02 0000000000000000");
+        check(
+            &ToTracker::Register { request, name: a(), password: password(), token: None, claimed: claimed() },
+            &format!("03 ffffffff 0001 61 {hash} 00 0000"),
+        );
+        check(
+            &ToTracker::LoginPassword { request, name: a(), password: password(), claimed: claimed() },
+            &format!("04 ffffffff 0001 61 {hash} 0000"),
+        );
+        check(&ToTracker::LoginKey { request, name: a(), claimed: claimed() }, "05 ffffffff 0001 61 0000");
+        check(&ToTracker::Logout { request }, "06 ffffffff");
+        check(&ToTracker::Moved { claimed: claimed() }, "07 0000");
+        check(
+            &ToTracker::SetStatus { request, status: Status::Online, text: StatusText::default() },
+            "08 ffffffff 00 0000",
+        );
+        check(&ToTracker::SetProfile { request, text: Profile::default() }, "09 ffffffff 0000");
+        check(&ToTracker::SetPlaintext { request, open: false }, "0a ffffffff 00");
+        check(&ToTracker::ListPeers { request, prefix: Prefix::default(), after: None }, "0b ffffffff 0000 00");
+        check(
+            &ToTracker::ListRooms { request, prefix: Prefix::default(), after: Some(a()) },
+            "0c ffffffff 0000 01 0001 61",
+        );
+        check(&ToTracker::WhoisName { request, name: a() }, "0d ffffffff 0001 61");
+        check(&ToTracker::WhoisKey { request, key: Key([9; 32]) }, &format!("0e ffffffff {hash}"));
+        check(
+            &ToTracker::Create { request, name: a(), capacity: u16::MAX, nonce: [9; 16], flags: 1 },
+            &format!("0f ffffffff 0001 61 ffff {} 01", &hash[..32]),
+        );
+        check(&ToTracker::Join { request, name: a() }, "10 ffffffff 0001 61");
+        check(&ToTracker::Leave { request, name: a() }, "11 ffffffff 0001 61");
+        check(&ToTracker::Delete { request, name: a() }, "12 ffffffff 0001 61");
+        check(&ToTracker::Bye { reason: Goodbye::Quit }, "13 00");
+    }
+
+    #[test]
+    fn the_emptiest_message_of_each_kind_from_a_tracker_has_these_bytes() {
+        let (a, request, epoch) = (|| name("a"), 1, 2);
+        let contact = || Contact {
+            name: a(),
+            key: None,
+            status: Status::Offline,
+            status_text: StatusText::default(),
+            endpoints: List::truncated(vec![]),
+            last_seen: Wall(0),
+        };
+        let nobody = "0001 61 00 03 0000 0000 0000000000000000";
+        check(&FromTracker::Ping { nonce: 1 }, "01 0000000000000001");
+        check(&FromTracker::Pong { nonce: 1 }, "02 0000000000000001");
+        check(
+            &FromTracker::Welcome { request, name: a(), seen: "1.2.3.4:5".parse().expect("valid"), wall: Wall(6) },
+            "03 00000001 0001 61 04 01020304 0005 0000000000000006",
+        );
+        check(&FromTracker::Done { request }, "04 00000001");
+        check(&FromTracker::Failed { request, failure: Failure::Busy }, "05 00000001 10");
+        check(&FromTracker::Peers { request, rows: List::truncated(vec![]), more: false }, "06 00000001 0000 00");
+        check(&FromTracker::Rooms { request, rows: List::truncated(vec![]), more: false }, "07 00000001 0000 00");
+        check(
+            &FromTracker::Whois { request, contact: contact(), profile: Profile::default(), plaintext: true },
+            &format!("08 00000001 {nobody} 0000 01"),
+        );
+        check(&FromTracker::Contact { contact: contact() }, &format!("09 {nobody}"));
+        let record = CreationRecord { nonce: [0; 16], name: a(), owner: Key([0; 32]), tracker: Key([0; 32]), flags: 0 };
+        let zeros = "00".repeat(32);
+        check(
+            &FromTracker::Room {
+                room: RoomState { record, owner: a(), capacity: 1, epoch, members: List::truncated(vec![]) },
+            },
+            &format!("0a {} 0001 61 {zeros} {zeros} 00 0001 61 0001 0000000000000002 0000", &zeros[..32]),
+        );
+        check(
+            &FromTracker::RoomChanged { room: RoomId([0; 32]), epoch, what: RoomEvent::Deleted, user: a() },
+            &format!("0b {zeros} 0000000000000002 04 0001 61"),
+        );
+        check(&FromTracker::Synced, "0c");
+        check(&FromTracker::Bye { reason: Goodbye::Busy }, "0d 05");
+    }
+
+    #[test]
+    fn numbered_choices_keep_their_numbers_and_there_are_no_others() {
+        #[track_caller]
+        fn check<T: Wire + Copy + PartialEq + std::fmt::Debug>(all: &[T], numbers: std::ops::RangeInclusive<u8>) {
+            assert_eq!(
+                all.iter().map(|choice| choice.to_bytes()[0]).collect::<Vec<_>>(),
+                numbers.clone().collect::<Vec<_>>()
+            );
+            for number in 0..=u8::MAX {
+                let expected = numbers.contains(&number).then(|| all[usize::from(number - numbers.start())]);
+                assert_eq!(T::from_bytes(&[number]), expected.ok_or(Malformed::Kind(number)));
+            }
+        }
+        check(Status::ALL, 0..=3);
+        check(RoomEvent::ALL, 0..=5);
+        check(Failure::ALL, 1..=16);
+        check(Goodbye::ALL, 0..=5);
+        assert_eq!((Failure::BadCredentials.to_bytes(), Failure::Busy.to_bytes()), (vec![1], vec![16]));
+    }
+
+    #[test]
+    fn lists_and_texts_are_refused_one_past_their_bounds() {
+        let moved =
+            |count: u16| [vec![7], count.to_be_bytes().to_vec(), [4, 1, 2, 3, 4, 0, 5].repeat(count.into())].concat();
+        assert!(ToTracker::from_bytes(&moved(8)).is_ok());
+        assert_eq!(ToTracker::from_bytes(&moved(9)), Err(Malformed::TooLarge));
+        let profile = |length: u16| [&[9, 0, 0, 0, 1][..], &length.to_be_bytes(), &vec![b'x'; length.into()]].concat();
+        assert!(ToTracker::from_bytes(&profile(1024)).is_ok());
+        assert_eq!(ToTracker::from_bytes(&profile(1025)), Err(Malformed::TooLarge));
+        for kind in [0, 20, 255] {
+            assert_eq!(ToTracker::from_bytes(&[kind]), Err(Malformed::Kind(kind)));
+        }
+        assert_eq!(FromTracker::from_bytes(&[14]), Err(Malformed::Kind(14)));
+        assert_eq!(FromTracker::from_bytes(&[]), Err(Malformed::Short));
+    }
+
+    #[test]
+    fn the_hash_of_a_password_is_of_its_utf_8_and_never_shown() {
+        let hash = PasswordHash::of("olá");
+        assert_eq!(crate::hex::encode(&hash.0), "9b186e077c7c6d044f5789d76e6d8070a5b0aaa902ebc608bc34170722dba903");
+        assert_eq!(format!("{hash:?}"), "PasswordHash(secret)");
+    }
+}
