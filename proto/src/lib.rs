@@ -4,6 +4,7 @@
 //! - [`machine`]: the contract between a machine and its driver. Read this first.
 //! - [`time`], [`rng`], [`names`], [`identity`], [`limits`], [`error`]: what the machines are made of.
 //! - [`timers`], [`durable`]: a machine's deadline, and how output waits for its commit.
+//! - [`record`]: recordings of a machine and their replay.
 //! - [`escape`]: how a stranger's text is shown.
 //! - [`wire`]: bytes ↔ typed messages.
 //! - [`channel`]: one connection from its first byte: preface, handshake, sealed messages.
@@ -26,6 +27,7 @@ pub mod limits;
 pub mod machine;
 pub mod names;
 pub mod peer;
+pub mod record;
 pub mod rng;
 pub mod time;
 pub mod timers;

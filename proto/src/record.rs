@@ -1,0 +1,326 @@
+//! Recordings of a machine, and their replay.
+//!
+//! A recording is lines of JSON:
+//!
+//! ```text
+//! {"papo":"0.1.0","format":1,"machine":"tracker","start":…}     the header: what the machine started from
+//! {"at":1500000,"event":{"received":{"conn":2,"bytes":"…"}}}    an event, written before it was handled
+//! {"do":{"send":{"conn":2,"bytes":"…"}}}                        an action that it led to, in order
+//! ```
+//!
+//! [`replay`] starts the same machine from the header, gives it the same events, and compares every action. A recording
+//! that ends in the middle of an event, because its process was killed, is good as far as it goes.
+//!
+//! Invariant: nothing here reads or writes a file. A recording holds keys and texts: whoever writes one guards it.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+
+use crate::{
+    escape,
+    machine::{Action, Event, Machine, Outbox},
+    time::Time,
+};
+
+/// The format that this version writes and reads.
+pub const FORMAT: u32 = 1;
+/// The version of papo that this is.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How an action's line begins.
+const ACTION_START: &str = "{\"do\":";
+
+/// The first line of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header<S> {
+    /// The version that wrote it.
+    pub papo: String,
+    /// [`FORMAT`].
+    pub format: u32,
+    /// [`Machine::KIND`].
+    pub machine: String,
+    /// What the machine started from.
+    pub start: S,
+}
+
+/// The header for a machine that starts from `start`.
+pub fn header<M: Machine>(start: &M::Start) -> Header<&M::Start> {
+    Header { papo: VERSION.to_owned(), format: FORMAT, machine: M::KIND.to_owned(), start }
+}
+
+/// A header of which only the part that all formats share is of interest.
+#[derive(Deserialize)]
+struct Preamble {
+    #[expect(dead_code, reason = "its presence tells a recording from other JSON")]
+    papo: String,
+    format: u32,
+    machine: String,
+}
+
+#[derive(Serialize)]
+struct EventLine<'a, E> {
+    at: Time,
+    event: &'a E,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "E: Deserialize<'de>")]
+struct OwnedEventLine<E> {
+    at: Time,
+    event: E,
+}
+
+#[derive(Serialize)]
+struct ActionLine<A> {
+    r#do: A,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum SendLine<'a> {
+    Send {
+        conn: crate::machine::ConnId,
+        #[serde(with = "crate::hex::bytes")]
+        bytes: &'a [u8],
+    },
+}
+
+/// Appends the header's line.
+///
+/// # Errors
+/// When the start cannot be written as JSON.
+pub fn encode_header<S: Serialize>(header: &Header<S>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    encode_line(header, out)
+}
+
+/// Appends an event's line.
+///
+/// # Errors
+/// When a command cannot be written as JSON.
+pub fn encode_event<C: Serialize>(now: Time, event: &Event<'_, C>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    encode_line(&EventLine { at: now, event }, out)
+}
+
+/// Appends an action's line; `bytes` are what it sends.
+///
+/// # Errors
+/// When a notice or a change cannot be written as JSON.
+pub fn encode_action<N: Serialize, C: Serialize>(
+    action: &Action<N, C>,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), serde_json::Error> {
+    if let Action::Send { conn, .. } = action {
+        encode_line(&ActionLine { r#do: SendLine::Send { conn: *conn, bytes } }, out)
+    } else {
+        encode_line(&ActionLine { r#do: action }, out)
+    }
+}
+
+/// Appends the lines of everything in an outbox, in order.
+///
+/// # Errors
+/// Those of [`encode_action`].
+pub fn encode_outbox<N: Serialize, C: Serialize>(
+    outbox: &Outbox<N, C>,
+    out: &mut Vec<u8>,
+) -> Result<(), serde_json::Error> {
+    for action in outbox.actions() {
+        let bytes = if let Action::Send { range, .. } = action { outbox.bytes(range) } else { &[] };
+        encode_action(action, bytes, out)?;
+    }
+    Ok(())
+}
+
+fn encode_line<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// What a replay that agreed in everything saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Events that were handled.
+    pub events: usize,
+    /// Actions that were compared.
+    pub actions: usize,
+    /// Whether the recording ends in the middle of a line or of an event's actions.
+    pub cut: bool,
+}
+
+/// The first action in which a machine and its recording do not agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The line of the recording where it shows, counted from 1.
+    pub line: usize,
+    /// The line of the event.
+    pub event_line: usize,
+    /// The event, as it was recorded.
+    pub event: String,
+    /// The action of the recording; `None` where it has no more for this event.
+    pub recorded: Option<String>,
+    /// What the machine does; `None` where it does no more.
+    pub replayed: Option<String>,
+}
+
+/// Several lines, escaped: a recording is a stranger's text.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "line {}: the machine does something else than was recorded", self.line)?;
+        writeln!(f, "event (line {}): {}", self.event_line, escape::line(&self.event))?;
+        writeln!(f, "recorded: {}", shown(self.recorded.as_deref()))?;
+        write!(f, "replayed: {}", shown(self.replayed.as_deref()))
+    }
+}
+
+fn shown(action: Option<&str>) -> Cow<'_, str> {
+    action.map_or(Cow::Borrowed("nothing"), escape::line)
+}
+
+/// Why a replay ended early.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The first line is no header.
+    #[error("this is no recording of papo: its first line is no header")]
+    NoRecording,
+    /// Another version's.
+    #[error("the recording has format {0}; this papo reads format {FORMAT}")]
+    OtherFormat(u32),
+    /// The header names another machine.
+    #[error("the recording is of another machine ({})", escape::line(.0))]
+    OtherMachine(String),
+    /// A line that is neither an event nor an action, or what it says cannot be.
+    #[error("line {line} of the recording is damaged: {}", escape::line(.problem))]
+    Damaged {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An action differs.
+    #[error("{0}")]
+    Difference(Box<Difference>),
+}
+
+/// Which machine the recording with this first line is of.
+///
+/// # Errors
+/// When it is no header, or of another format.
+pub fn machine_of(first_line: &str) -> Result<String, ReplayError> {
+    let preamble: Preamble = serde_json::from_str(first_line).map_err(|_| ReplayError::NoRecording)?;
+    if preamble.format == FORMAT { Ok(preamble.machine) } else { Err(ReplayError::OtherFormat(preamble.format)) }
+}
+
+/// Replays a whole recording, given as its lines without their ends.
+///
+/// # Errors
+/// At the first action that differs, and when the recording is not one of `M` that this version can read.
+pub fn replay<M: Machine>(lines: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Summary, ReplayError> {
+    let mut lines = lines.into_iter().peekable();
+    let first = lines.next().ok_or(ReplayError::NoRecording)?;
+    let machine = machine_of(first.as_ref())?;
+    if machine != M::KIND {
+        return Err(ReplayError::OtherMachine(machine));
+    }
+    let header: Header<M::Start> = serde_json::from_str(first.as_ref())
+        .map_err(|error| ReplayError::Damaged { line: 1, problem: error.to_string() })?;
+    let mut replay = Replay::<M>::new(header.start);
+    let mut number = 1;
+    while let Some(line) = lines.next() {
+        number += 1;
+        let line = line.as_ref();
+        if lines.peek().is_none() && serde_json::from_str::<IgnoredAny>(line).is_err() {
+            replay.summary.cut = true;
+            break;
+        }
+        if line.starts_with(ACTION_START) {
+            replay.handle_action(number, line)?;
+        } else {
+            replay.handle_event(number, line)?;
+        }
+    }
+    Ok(replay.finish())
+}
+
+/// A machine between two lines of its recording.
+struct Replay<M: Machine> {
+    machine: M,
+    out: Outbox<M::Notice, M::Change>,
+    /// The last event's line, and where it stands.
+    event: String,
+    event_line: usize,
+    /// The lines of the last event's actions, and how far they have been compared.
+    encoded: Vec<u8>,
+    compared: usize,
+    now: Time,
+    summary: Summary,
+}
+
+impl<M: Machine> Replay<M> {
+    fn new(start: M::Start) -> Self {
+        Self {
+            machine: M::start(start),
+            out: Outbox::default(),
+            event: String::new(),
+            event_line: 1,
+            encoded: Vec::new(),
+            compared: 0,
+            now: Time::ZERO,
+            summary: Summary::default(),
+        }
+    }
+
+    fn handle_event(&mut self, number: usize, line: &str) -> Result<(), ReplayError> {
+        if let Some(more) = self.next_replayed() {
+            return Err(self.difference(number, None, Some(more)));
+        }
+        let damaged = |problem: String| ReplayError::Damaged { line: number, problem };
+        let OwnedEventLine { at, event } = serde_json::from_str::<OwnedEventLine<Event<'static, M::Command>>>(line)
+            .map_err(|error| damaged(error.to_string()))?;
+        if at < self.now {
+            return Err(damaged("time goes backwards".to_owned()));
+        }
+        self.now = at;
+        line.clone_into(&mut self.event);
+        self.event_line = number;
+        self.encoded.clear();
+        self.compared = 0;
+        self.machine.handle(at, event, &mut self.out);
+        encode_outbox(&self.out, &mut self.encoded).map_err(|error| damaged(error.to_string()))?;
+        self.out.drain_with(|_, _| {});
+        self.summary.events += 1;
+        Ok(())
+    }
+
+    fn handle_action(&mut self, number: usize, line: &str) -> Result<(), ReplayError> {
+        if self.summary.events == 0 {
+            return Err(ReplayError::Damaged { line: number, problem: "an action before the first event".to_owned() });
+        }
+        let replayed = self.next_replayed();
+        if replayed.as_deref() != Some(line) {
+            return Err(self.difference(number, Some(line.to_owned()), replayed));
+        }
+        self.summary.actions += 1;
+        Ok(())
+    }
+
+    /// The next line that the machine's actions make, without its end.
+    fn next_replayed(&mut self) -> Option<String> {
+        let rest = &self.encoded[self.compared..];
+        let length = rest.iter().position(|&byte| byte == b'\n')?;
+        let line = String::from_utf8_lossy(&rest[..length]).into_owned();
+        self.compared += length + 1;
+        Some(line)
+    }
+
+    fn difference(&self, line: usize, recorded: Option<String>, replayed: Option<String>) -> ReplayError {
+        let (event, event_line) = (self.event.clone(), self.event_line);
+        ReplayError::Difference(Box::new(Difference { line, event_line, event, recorded, replayed }))
+    }
+
+    fn finish(mut self) -> Summary {
+        self.summary.cut |= self.compared < self.encoded.len();
+        self.summary
+    }
+}

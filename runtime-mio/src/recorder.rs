@@ -1,0 +1,66 @@
+//! Writes a machine's recording while it runs. See [`papo_proto::record`] for what stands in it.
+//!
+//! Invariant: an event is in the file before it is handled, and its actions before they are applied; so whatever left
+//! the process is in the recording, however the process ended.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    path::Path,
+};
+
+use papo_proto::{
+    machine::{Event, Outbox},
+    record::{self, Header},
+    time::Time,
+};
+use serde::Serialize;
+
+/// A recording that is being written.
+#[derive(Debug)]
+pub struct Recorder {
+    file: File,
+    machine: String,
+    lines: Vec<u8>,
+}
+
+impl Recorder {
+    /// Begins a recording in a new file that only its owner can read: it will hold keys and texts.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be made or written.
+    pub fn create<S: Serialize>(path: &Path, header: &Header<S>) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
+        let mut recorder = Self { file, machine: header.machine.clone(), lines: Vec::new() };
+        record::encode_header(header, &mut recorder.lines)?;
+        recorder.write()?;
+        Ok(recorder)
+    }
+
+    /// The kind of machine that the header names.
+    pub(crate) fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    /// An event is about to be handled.
+    pub(crate) fn write_event<C: Serialize>(&mut self, now: Time, event: &Event<'_, C>) -> io::Result<()> {
+        record::encode_event(now, event, &mut self.lines)?;
+        self.write()
+    }
+
+    /// Its actions are about to be applied.
+    pub(crate) fn write_actions<N: Serialize, C: Serialize>(&mut self, out: &Outbox<N, C>) -> io::Result<()> {
+        record::encode_outbox(out, &mut self.lines)?;
+        self.write()
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let result = self.file.write_all(&self.lines);
+        self.lines.clear();
+        result
+    }
+}

@@ -1,0 +1,371 @@
+//! A machine that does what a test says and says what it heard, and the reactor around it.
+//!
+//! A test gives it [`Order`]s, which become actions, and waits for events with [`Puppet::wait_for`].
+
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Receiver},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use papo_proto::{
+    machine::{
+        Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, OddIds, Outbox, PasswordCheck, Refusal, Seq,
+    },
+    time::Time,
+};
+use papo_runtime_mio::{Fatal, Handle, Node, Options, Reactor, Stats, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// No wait of a test is longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// What tests run with unless they say otherwise.
+pub(crate) const OPTIONS: Options = Options { connections_max: 1000, out_bytes_max: 4 * 1024 * 1024 };
+
+/// An address of this host with a port that the system chooses.
+pub(crate) fn any_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// What the machine does by itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Habits {
+    /// Says back what it received.
+    pub(crate) echo: bool,
+    /// Answers each `Writable` with as much as it allows and asks again, until so many bytes are sent.
+    pub(crate) bulk_bytes: usize,
+    /// Does not tell of bytes that it received, only counts them.
+    pub(crate) counts: bool,
+    /// A timer that goes off again and again after so many milliseconds.
+    pub(crate) tick_ms: Option<u64>,
+    /// Says these bytes on each connection that opens, after a commit.
+    pub(crate) greeting: Option<String>,
+}
+
+/// What a test asks of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Order {
+    Listen(SocketAddr),
+    Connect(SocketAddr),
+    Send(ConnId, Vec<u8>),
+    Close(u64, CloseHow),
+    WantWrite(ConnId),
+    Reading(ConnId, bool),
+    Commit(Vec<u32>),
+    Check(PasswordCheck),
+    Resolve(String, u16),
+    WakeAfterMs(u64),
+    Stop,
+    /// Several at once, as the actions of one event.
+    All(Vec<Self>),
+}
+
+/// What it tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) enum Told {
+    /// It heard this.
+    Heard(Time, Event<'static, ()>),
+    /// It asked for this id.
+    Minted(u64),
+    /// So many bytes came in altogether.
+    Counted(ConnId, usize),
+    /// It is done.
+    Stopped,
+}
+
+/// The machine.
+pub(crate) struct Marionette {
+    habits: Habits,
+    ids: OddIds,
+    seq: Seq,
+    deadline: Option<Time>,
+    bulk_sent: usize,
+    counted: usize,
+    greeted: Vec<(Seq, ConnId)>,
+}
+
+impl Machine for Marionette {
+    const KIND: &'static str = "marionette";
+    type Start = Habits;
+    type Command = Order;
+    type Notice = Told;
+    type Change = u32;
+
+    fn start(habits: Habits) -> Self {
+        let deadline = habits.tick_ms.map(|_| Time::ZERO);
+        let (ids, seq) = (OddIds::default(), Seq::NONE);
+        Self { habits, ids, seq, deadline, bulk_sent: 0, counted: 0, greeted: Vec::new() }
+    }
+
+    fn handle(&mut self, now: Time, event: Event<'_, Order>, out: &mut Outbox<Told, u32>) {
+        match &event {
+            Event::Command(order) => return self.obey(now, order.clone(), out),
+            Event::Due => self.deadline = self.habits.tick_ms.map(|ms| now + Duration::from_millis(ms)),
+            Event::Received { conn, bytes } if self.habits.echo => out.send(*conn, bytes),
+            Event::Received { conn, bytes } if self.habits.counts => {
+                self.counted += bytes.len();
+                return out.notify(Told::Counted(*conn, self.counted));
+            }
+            Event::Opened { conn, .. } if self.habits.greeting.is_some() => {
+                self.seq = self.seq.next();
+                out.push(Action::Commit { seq: self.seq, changes: vec![7] });
+                self.greeted.push((self.seq, *conn));
+            }
+            Event::Committed(seq) => {
+                for &(_, conn) in self.greeted.iter().filter(|(held, _)| held <= seq) {
+                    out.send(conn, self.habits.greeting.as_deref().unwrap_or_default().as_bytes());
+                }
+                self.greeted.retain(|(held, _)| held > seq);
+            }
+            Event::Writable { conn, bytes } if self.habits.bulk_bytes > self.bulk_sent => {
+                let size = (*bytes).min(self.habits.bulk_bytes - self.bulk_sent);
+                self.bulk_sent += size;
+                out.send(*conn, &vec![b'b'; size]);
+                out.push(Action::WantWrite(*conn));
+                return;
+            }
+            _ => {}
+        }
+        out.notify(Told::Heard(now, owned(event)));
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.deadline
+    }
+}
+
+impl Marionette {
+    fn obey(&mut self, now: Time, order: Order, out: &mut Outbox<Told, u32>) {
+        match order {
+            Order::Listen(address) => {
+                let listener = self.ids.next_listener();
+                out.push(Action::Listen { listener, address });
+                out.notify(Told::Minted(listener.0));
+            }
+            Order::Connect(address) => {
+                let conn = self.ids.next_conn();
+                out.push(Action::Connect { conn, address });
+                out.notify(Told::Minted(conn.0));
+            }
+            Order::Send(conn, bytes) => out.send(conn, &bytes),
+            Order::Close(id, how) => out.push(Action::Close { id, how }),
+            Order::WantWrite(conn) => out.push(Action::WantWrite(conn)),
+            Order::Reading(conn, reading) => out.push(Action::Reading(conn, reading)),
+            Order::Commit(changes) => {
+                self.seq = self.seq.next();
+                out.push(Action::Commit { seq: self.seq, changes });
+            }
+            Order::Check(check) => {
+                let request = self.ids.next_request();
+                out.push(Action::CheckPassword { request, check });
+            }
+            Order::Resolve(host, port) => {
+                let request = self.ids.next_request();
+                out.push(Action::Resolve { request, host, port });
+            }
+            Order::WakeAfterMs(ms) => self.deadline = Some(now + Duration::from_millis(ms)),
+            Order::Stop => out.notify(Told::Stopped),
+            Order::All(orders) => orders.into_iter().for_each(|order| self.obey(now, order, out)),
+        }
+    }
+}
+
+fn owned(event: Event<'_, Order>) -> Event<'static, ()> {
+    match event {
+        Event::Listening { listener, address } => Event::Listening { listener, address },
+        Event::Opened { conn, listener, local, remote } => Event::Opened { conn, listener, local, remote },
+        Event::Refused { id, reason } => Event::Refused { id, reason },
+        Event::Received { conn, bytes } => Event::Received { conn, bytes: bytes.into_owned().into() },
+        Event::Writable { conn, bytes } => Event::Writable { conn, bytes },
+        Event::Closed { conn, reason } => Event::Closed { conn, reason },
+        Event::Due => Event::Due,
+        Event::Command(_) => Event::Command(()),
+        Event::Wall(wall) => Event::Wall(wall),
+        Event::Interfaces(addresses) => Event::Interfaces(addresses),
+        Event::Committed(seq) => Event::Committed(seq),
+        Event::PasswordChecked { request, outcome } => Event::PasswordChecked { request, outcome },
+        Event::Resolved { request, addresses } => Event::Resolved { request, addresses },
+    }
+}
+
+/// Keeps what it was told, in transactions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept(pub(crate) Arc<Mutex<Vec<Vec<u32>>>>);
+
+impl Kept {
+    /// The transactions so far.
+    pub(crate) fn transactions(&self) -> Vec<Vec<u32>> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
+
+impl Store<u32> for Kept {
+    fn apply(&mut self, changes: &[u32]) -> Result<(), StoreError> {
+        self.0.lock().expect("no panic").push(changes.to_vec());
+        Ok(())
+    }
+}
+
+/// The test's end of a machine that runs.
+pub(crate) struct Puppet {
+    pub(crate) handle: Handle<Order>,
+    told: Receiver<Told>,
+}
+
+/// A node with these habits, and what it will tell.
+pub(crate) fn node(habits: Habits, store: impl Store<u32>) -> (Node<Marionette>, Receiver<Told>) {
+    let (sender, told) = mpsc::channel();
+    let node = Node {
+        machine: Marionette::start(habits),
+        store: Box::new(store),
+        passwords: None,
+        on_notice: Box::new(move |notice, control| {
+            if notice == Told::Stopped {
+                control.stop();
+            }
+            let _ = sender.send(notice);
+        }),
+        recorder: None,
+    };
+    (node, told)
+}
+
+/// A reactor on a thread of its own.
+pub(crate) type Running = JoinHandle<(Result<(), Fatal>, Stats)>;
+
+/// Runs one machine for each element of `habits`.
+pub(crate) fn run<const N: usize>(options: Options, habits: [Habits; N]) -> (Running, [Puppet; N]) {
+    run_nodes(options, habits.map(|habits| move || node(habits, Kept::default())))
+}
+
+/// Runs nodes that are made on the reactor's own thread, since they need not be `Send`.
+pub(crate) fn run_nodes<const N: usize>(
+    options: Options,
+    nodes: [impl FnOnce() -> (Node<Marionette>, Receiver<Told>) + Send + 'static; N],
+) -> (Running, [Puppet; N]) {
+    let (sender, puppets) = mpsc::channel();
+    let running = std::thread::spawn(move || {
+        let mut reactor = Reactor::new(options).expect("a reactor");
+        let puppets = nodes.map(|node| {
+            let (node, told) = node();
+            Puppet { handle: reactor.add(node), told }
+        });
+        sender.send(puppets).map_err(|_| ()).expect("the test waits");
+        let result = reactor.run();
+        (result, *reactor.stats())
+    });
+    (running, puppets.recv_timeout(PATIENCE).expect("the reactor is made"))
+}
+
+/// Waits for a reactor that is expected to end well.
+#[track_caller]
+pub(crate) fn finish(running: Running) -> Stats {
+    let (result, stats) = running.join().expect("the reactor does not panic");
+    result.expect("it ends well");
+    stats
+}
+
+impl Puppet {
+    #[track_caller]
+    pub(crate) fn order(&self, order: Order) {
+        self.handle.send(order).expect("it runs");
+    }
+
+    /// What it tells next.
+    #[track_caller]
+    pub(crate) fn next(&self) -> Told {
+        self.told.recv_timeout(PATIENCE).expect("it tells something in time")
+    }
+
+    /// What it has told and nobody has looked at.
+    pub(crate) fn rest(&self) -> Vec<Told> {
+        self.told.try_iter().collect()
+    }
+
+    /// The first thing that it tells that `pick` is content with. What comes before is dropped.
+    #[track_caller]
+    pub(crate) fn wait_for<T>(&self, mut pick: impl FnMut(Time, &Event<'static, ()>) -> Option<T>) -> T {
+        loop {
+            if let Told::Heard(now, event) = self.next()
+                && let Some(picked) = pick(now, &event)
+            {
+                return picked;
+            }
+        }
+    }
+
+    /// Listens somewhere.
+    #[track_caller]
+    pub(crate) fn listen(&self) -> (ListenerId, SocketAddr) {
+        self.order(Order::Listen(any_port()));
+        self.wait_for(|_, event| match event {
+            Event::Listening { listener, address } => Some((*listener, *address)),
+            _ => None,
+        })
+    }
+
+    /// The next id that it minted.
+    #[track_caller]
+    pub(crate) fn minted(&self) -> u64 {
+        loop {
+            if let Told::Minted(id) = self.next() {
+                return id;
+            }
+        }
+    }
+
+    /// The next connection that opens.
+    #[track_caller]
+    pub(crate) fn opened(&self) -> ConnId {
+        self.wait_for(|_, event| match event {
+            Event::Opened { conn, .. } => Some(*conn),
+            _ => None,
+        })
+    }
+
+    /// How the connection ends.
+    #[track_caller]
+    pub(crate) fn closed(&self, of: ConnId) -> Closed {
+        self.wait_for(|_, event| match event {
+            Event::Closed { conn, reason } if *conn == of => Some(*reason),
+            _ => None,
+        })
+    }
+
+    /// Why the id did not come to be.
+    #[track_caller]
+    pub(crate) fn refused(&self, of: u64) -> Refusal {
+        self.wait_for(|_, event| match event {
+            Event::Refused { id, reason } if *id == of => Some(*reason),
+            _ => None,
+        })
+    }
+
+    /// So many bytes of the connection.
+    #[track_caller]
+    pub(crate) fn received(&self, of: ConnId, length: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while all.len() < length {
+            self.wait_for(|_, event| match event {
+                Event::Received { conn, bytes } if *conn == of => {
+                    all.extend_from_slice(bytes);
+                    Some(())
+                }
+                _ => None,
+            });
+        }
+        all
+    }
+
+    /// Ends the machine.
+    #[track_caller]
+    pub(crate) fn stop(&self) {
+        self.order(Order::Stop);
+    }
+}
