@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{
-    room::TEXT_BYTES_MAX,
-    tracker::{ROOM_CAPACITY_MAX, ROOMS_PER_USER_MAX},
+use crate::{
+    names::NAME_BYTES_MAX,
+    wire::{
+        room::TEXT_BYTES_MAX,
+        tracker::{ROOM_CAPACITY_MAX, ROOMS_PER_USER_MAX},
+    },
 };
 
-/// The largest frame after the length, once a session stands: a text with all around it, or a bulk frame.
-pub const FRAME_BYTES_MAX: usize = 16 * 1024;
+/// The largest frame after the length, once a session stands: a full room whose members have the longest names.
+pub const FRAME_BYTES_MAX: usize = 40 * 1024;
 /// The largest plaintext of a frame: 16 bytes are the authentication tag.
 pub const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 16;
 
@@ -136,4 +139,8 @@ const _: () = {
     assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
     assert!(DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max <= 800, "a terminal selects below 1024");
     assert!(TEXT_BYTES_MAX + 1024 <= MESSAGE_BYTES_MAX, "a text with all around it fits a frame");
+    assert!(
+        ROOM_CAPACITY_MAX * (2 + NAME_BYTES_MAX) + 1024 <= MESSAGE_BYTES_MAX,
+        "a room with its roster fits a frame"
+    );
 };
