@@ -8,6 +8,7 @@
 //! - [`escape`]: how a stranger's text is shown.
 //! - [`wire`]: bytes ↔ typed messages.
 //! - [`channel`]: one connection from its first byte: preface, handshake, sealed messages.
+//! - [`room`]: a room's log of entries.
 //! - [`tracker`]: accounts, rooms, presence.
 //! - [`peer`]: a person's end: the session with the tracker, links, conversations.
 //!
@@ -29,6 +30,7 @@ pub mod names;
 pub mod peer;
 pub mod record;
 pub mod rng;
+pub mod room;
 pub mod time;
 pub mod timers;
 pub mod tracker;

@@ -2,9 +2,25 @@
 //!
 //! - [`interface`]: how it and its host talk: requests, notices, problems.
 //! - [`change`]: what is kept.
+//! - [`people`], [`outbox`], [`link`], [`session`], [`redial`]: its parts, each with state of its own.
+//! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `linking`
+//!   (other peers), `talking` (messages), `asking` (the person's requests).
+//!
+//! Invariant: links and what is said over them do not depend on the tracker's being there.
 
+mod asking;
 pub mod change;
 pub mod interface;
+pub mod link;
+mod linking;
+pub mod machine;
+pub mod outbox;
+pub mod people;
+pub mod redial;
+pub mod session;
+mod talking;
+mod tracking;
 
 pub use change::{Change, State};
 pub use interface::{Command, Note, Notice, Problem, Request, Start};
+pub use machine::Peer;

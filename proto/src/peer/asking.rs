@@ -1,0 +1,555 @@
+//! The person's requests: what each needs, whom it asks, and how it is answered.
+
+use std::net::SocketAddr;
+
+use super::{
+    change::{Change, Realm},
+    interface::{Credentials, Note, Notice, PeerSeen, Problem, Request, RoomSeen, Target},
+    machine::{Draining, Out, Peer},
+    people::{Person, PersonId},
+    session::{Asked, Stage},
+};
+use crate::{
+    identity::verification_digits,
+    names::Name,
+    time::Time,
+    wire::{
+        peer::ToPeer,
+        tracker::{Failure, Goodbye, PeerRow, Prefix, Profile, RoomRow, Status, ToTracker},
+    },
+};
+
+/// How long leaving a room waits for what was said there to be acknowledged.
+const LEAVE_MS: u64 = 2_000;
+
+impl Peer {
+    pub(super) fn handle_ask(&mut self, now: Time, token: u64, request: Request, out: &mut Out) {
+        match request {
+            Request::Register(credentials) => {
+                self.log_in(now, token, Credentials { register: true, ..credentials }, out);
+            }
+            Request::Login(credentials) => {
+                self.log_in(now, token, Credentials { register: false, ..credentials }, out);
+            }
+            Request::Logout => {
+                self.ask_tracker(now, token, Asked::Logout { token }, |request| ToTracker::Logout { request });
+            }
+            Request::Plaintext { open } => {
+                self.ask_plain(now, token, |request| ToTracker::SetPlaintext { request, open })
+            }
+            Request::Status { status: Status::Offline, .. } => self.outcome(token, Some(Problem::OutOfRange)),
+            Request::Status { status, text } => {
+                self.ask_plain(now, token, |request| ToTracker::SetStatus { request, status, text });
+            }
+            Request::Profile { text } => self.ask_plain(now, token, |request| ToTracker::SetProfile { request, text }),
+            Request::Peers { prefix } => self.list_peers(now, token, prefix, false),
+            Request::Users { room: None } => self.list_peers(now, token, String::new(), true),
+            Request::Users { room: Some(room) } => self.list_members(now, token, &room),
+            Request::Rooms { prefix } => {
+                let (asked, wire) =
+                    (Asked::Rooms { token, prefix: prefix.clone(), rows: Vec::new() }, wire_prefix(prefix));
+                self.ask_tracker(now, token, asked, |request| ToTracker::ListRooms {
+                    request,
+                    prefix: wire,
+                    after: None,
+                });
+            }
+            Request::Whois { user } => self.whois(now, token, user),
+            Request::Create { room, capacity } => self.create(now, token, room, capacity),
+            Request::Join { room } => {
+                self.ask_tracker(now, token, Asked::Enter { token }, |request| ToTracker::Join { request, name: room });
+            }
+            Request::Leave { room } => self.leave(now, token, &room, Draining::Leave, out),
+            Request::Delete { room } => self.leave(now, token, &room, Draining::Delete, out),
+            Request::Say { to, text } => self.say(now, token, to, text),
+            Request::Connect { address } => self.connect(now, token, address, out),
+            Request::Disconnect { user } => self.disconnect(token, &user, out),
+            Request::Block { user } => self.block(now, token, user, out),
+            Request::Unblock { user } => self.unblock(now, token, user),
+            Request::Verify { user } => self.verify(now, token, user),
+            Request::Trust { user } => self.trust(now, token, user),
+            Request::Ping { user } => self.ping(now, token, &user),
+            Request::Drain => {
+                self.draining.insert(token, Draining::All);
+                self.expire(now, token, self.limits.drain_ms_max);
+            }
+        }
+    }
+
+    fn ask_plain(&mut self, now: Time, token: u64, ask: impl FnOnce(u32) -> ToTracker) {
+        self.ask_tracker(now, token, Asked::Plain { token }, ask);
+    }
+
+    fn log_in(&mut self, now: Time, token: u64, credentials: Credentials, out: &mut Out) {
+        if self.session.address.is_none() {
+            return self.outcome(token, Some(Problem::NoTracker));
+        }
+        if matches!(self.session.stage, Stage::Up(_)) {
+            return self.outcome(token, Some(Problem::Tracker { failure: Failure::AlreadyLoggedIn }));
+        }
+        if credentials.register && credentials.password.is_none() {
+            return self.outcome(token, Some(Problem::PasswordMissing));
+        }
+        // An attempt that is under way gives way to this one.
+        let former = self.session.login_token.take();
+        self.end_session(None, out);
+        if let Some(former) = former {
+            self.outcome(former, Some(Problem::TrackerSilent));
+        }
+        self.session.credentials = Some(credentials);
+        self.session.login_token = Some(token);
+        self.session.redial.reset();
+        self.start_session(now, out);
+    }
+
+    fn create(&mut self, now: Time, token: u64, name: Name, capacity: Option<u16>) {
+        if capacity.is_some_and(|capacity| capacity == 0 || usize::from(capacity) > self.limits.room_capacity_max) {
+            return self.outcome(token, Some(Problem::OutOfRange));
+        }
+        if self.session.up().is_some() {
+            self.creating.push(name.clone());
+        }
+        let (capacity, nonce) = (capacity.unwrap_or(0), self.nonces.bytes());
+        self.ask_tracker(now, token, Asked::Enter { token }, |request| ToTracker::Create {
+            request,
+            name,
+            capacity,
+            nonce,
+            flags: 0,
+        });
+    }
+
+    /// Leaves or deletes a room, once what was said there is acknowledged by those who are linked.
+    fn leave(
+        &mut self,
+        now: Time,
+        token: u64,
+        name: &Name,
+        how: fn(crate::wire::room::RoomId) -> Draining,
+        out: &mut Out,
+    ) {
+        let Some(room) = self.room_named(name) else {
+            return self.outcome(token, Some(Problem::NotInRoom { room: name.clone() }));
+        };
+        self.draining.insert(token, how(room));
+        self.expire(now, token, LEAVE_MS);
+        self.check_draining(now, out);
+    }
+
+    /// What was waited for is acknowledged, or the wait is over.
+    pub(super) fn on_drained(&mut self, now: Time, token: u64, _out: &mut Out) {
+        let Some(what) = self.draining.remove(&token) else { return };
+        let named = |peer: &Self, room| peer.rooms.get(&room).map(|room| room.record.name.clone());
+        match what {
+            Draining::All => self.outcome(token, None),
+            Draining::Leave(room) | Draining::Delete(room) => {
+                // It may have been deleted meanwhile.
+                let Some(name) = named(self, room) else { return self.outcome(token, None) };
+                let delete = matches!(what, Draining::Delete(_));
+                self.ask_tracker(now, token, Asked::Exit { token, room }, |request| {
+                    if delete { ToTracker::Delete { request, name } } else { ToTracker::Leave { request, name } }
+                });
+            }
+        }
+    }
+
+    /// A request was not answered in time.
+    pub(super) fn on_ask_expired(&mut self, now: Time, token: u64, out: &mut Out) {
+        if self.draining.contains_key(&token) {
+            return self.on_drained(now, token, out);
+        }
+        if self.connecting.remove(&token).is_some() {
+            return self.outcome(token, Some(Problem::TimedOut));
+        }
+        let of_token = |asked: &Asked| match asked {
+            Asked::Login | Asked::Identify { .. } | Asked::Look { .. } => false,
+            Asked::Plain { token: of }
+            | Asked::Logout { token: of }
+            | Asked::Enter { token: of }
+            | Asked::Exit { token: of, .. }
+            | Asked::Peers { token: of, .. }
+            | Asked::Rooms { token: of, .. }
+            | Asked::Whois { token: of }
+            | Asked::Find { token: of, .. } => *of == token,
+        };
+        let request = self.session.asked.iter().find(|(_, asked)| of_token(asked)).map(|(request, _)| *request);
+        if let Some(request) = request {
+            self.session.asked.remove(&request);
+            self.outcome(token, Some(Problem::TrackerSilent));
+        }
+    }
+
+    /// The person by that name: an account before a label.
+    fn person_named(&self, name: &Name) -> Option<PersonId> {
+        [self.realm(), Realm::Lan]
+            .into_iter()
+            .map(|realm| (realm, name.clone()))
+            .find(|id| self.people.find(id).is_some())
+    }
+
+    /// The person that a request is about; one that is not known is asked for first, and the request comes again.
+    fn resolve(&mut self, now: Time, token: u64, user: &Name, request: Request) -> Option<PersonId> {
+        if *user == self.me {
+            self.outcome(token, Some(Problem::Oneself));
+            return None;
+        }
+        let known = self.person_named(user);
+        let complete = |id: &PersonId| self.people.find(id).is_some_and(|person| person.pinned.is_some());
+        if known.as_ref().is_some_and(complete) || self.session.up().is_none() {
+            if known.is_none() {
+                self.outcome(token, Some(Problem::UnknownUser { user: user.clone() }));
+            }
+            return known;
+        }
+        let name = user.clone();
+        let asked = Asked::Find { token, user: user.clone(), request };
+        self.ask_tracker(now, token, asked, |request| ToTracker::WhoisName { request, name });
+        None
+    }
+
+    /// The tracker told of the person that a request is about.
+    pub(super) fn handle_found(&mut self, now: Time, token: u64, user: Name, request: Request, out: &mut Out) {
+        let found =
+            self.person_named(&user).and_then(|id| self.people.find(&id)).is_some_and(|person| person.pinned.is_some());
+        if found {
+            self.handle_ask(now, token, request, out);
+        } else {
+            self.outcome(token, Some(Problem::UnknownUser { user }));
+        }
+    }
+
+    fn say(&mut self, now: Time, token: u64, to: Target, text: String) {
+        let said = match self.check_text(text.clone()) {
+            Ok(said) => said,
+            Err(problem) => return self.outcome(token, Some(problem)),
+        };
+        match to {
+            Target::All => self.say_to_all(now, token, said),
+            Target::Room(room) => self.say_in_room(now, token, &room, said),
+            Target::User(user) => {
+                let request = Request::Say { to: Target::User(user.clone()), text };
+                if let Some(id) = self.resolve(now, token, &user, request) {
+                    self.say_to_person(now, token, &id, said);
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, now: Time, token: u64, address: SocketAddr, out: &mut Out) {
+        let listen = self.listen;
+        let own = listen.is_some_and(|listen| {
+            listen.port() == address.port()
+                && (listen.ip() == address.ip()
+                    || (listen.ip().is_unspecified()
+                        && (address.ip().is_loopback()
+                            || address.ip().is_unspecified()
+                            || self.interfaces.contains(&address.ip()))))
+        });
+        if own {
+            return self.outcome(token, Some(Problem::Oneself));
+        }
+        let linked = self.links.all_up().find_map(|(_, conn)| {
+            let link = self.links.find(conn)?;
+            let id = link.person.as_ref()?;
+            let there = link.remote == address
+                || self.people.find(id).is_some_and(|person| person.endpoints.contains(&address));
+            there.then(|| id.1.clone())
+        });
+        if let Some(user) = linked {
+            return self.outcome(token, Some(Problem::AlreadyLinked { user }));
+        }
+        if self.connecting.len() >= self.limits.dials_max {
+            return self.outcome(token, Some(Problem::TooManyRequests));
+        }
+        self.dial_by_hand(now, token, address, out);
+    }
+
+    fn disconnect(&mut self, token: u64, user: &Name, out: &mut Out) {
+        let id = self.person_named(user);
+        let key = id.as_ref().and_then(|id| self.people.find(id)).and_then(|person| person.pinned);
+        let (Some(id), Some(conn)) = (id, key.and_then(|key| self.links.up(&key))) else {
+            return self.outcome(token, Some(Problem::NotLinked { user: user.clone() }));
+        };
+        let person = self.people.entry(&id);
+        person.held = true;
+        person.wanted = false;
+        self.end_link(conn, Goodbye::Disconnected, out);
+        self.outcome(token, None);
+    }
+
+    fn block(&mut self, now: Time, token: u64, user: Name, out: &mut Out) {
+        let Some(id) = self.resolve(now, token, &user, Request::Block { user: user.clone() }) else { return };
+        let person = self.people.entry(&id);
+        let (key, name) = (person.pinned, person.name.clone());
+        if !person.blocked {
+            person.blocked = true;
+            self.changes.push(Change::Blocked { realm: id.0, name: id.1, blocked: true });
+            if let Some(key) = key {
+                if let Some(conn) = self.links.up(&key) {
+                    self.end_link(conn, Goodbye::Blocked, out);
+                }
+                self.drop_waiting(&name, key);
+            }
+        }
+        self.note(Note::Blocked { user: name, blocked: true });
+        self.outcome(token, None);
+    }
+
+    fn drop_waiting(&mut self, name: &Name, key: crate::identity::Key) {
+        let places = self.rooms.keys().map(|room| Some(*room)).chain([None]).collect::<Vec<_>>();
+        let mut count = 0;
+        for place in places {
+            let dropped = self.outbox.drop_place(&key, place);
+            if dropped > 0 {
+                self.changes.push(Change::ReceiverDropped { room: place, receiver: key });
+            }
+            count += dropped;
+        }
+        if count > 0 {
+            self.note(Note::Dropped { user: name.clone(), count });
+        }
+    }
+
+    fn unblock(&mut self, now: Time, token: u64, user: Name) {
+        let Some(id) = self.person_named(&user) else {
+            return self.outcome(token, Some(Problem::UnknownUser { user }));
+        };
+        let person = self.people.entry(&id);
+        let name = person.name.clone();
+        if person.blocked {
+            person.blocked = false;
+            person.held = false;
+            person.redial.reset();
+            self.changes.push(Change::Blocked { realm: id.0, name: id.1.clone(), blocked: false });
+            self.consider_dial(now, &id);
+        }
+        self.note(Note::Blocked { user: name, blocked: false });
+        self.outcome(token, None);
+    }
+
+    fn verify(&mut self, now: Time, token: u64, user: Name) {
+        let Some(id) = self.resolve(now, token, &user, Request::Verify { user: user.clone() }) else { return };
+        let Some(person) = self.people.find(&id) else { return };
+        let Some(key) = person.changed.or(person.pinned) else {
+            return self.outcome(token, Some(Problem::UnknownUser { user }));
+        };
+        let digits = verification_digits(&self.identity.key(), &key);
+        self.tell(Notice::Digits { user: person.name.clone(), digits });
+        self.outcome(token, None);
+    }
+
+    /// Accepts a changed key; where none changed, the present one is vouched for.
+    fn trust(&mut self, now: Time, token: u64, user: Name) {
+        let Some(id) = self.resolve(now, token, &user, Request::Trust { user: user.clone() }) else { return };
+        let Some(person) = self.people.find(&id) else { return };
+        let (pinned, changed, name) = (person.pinned, person.changed, person.name.clone());
+        let Some(key) = changed.or(pinned) else {
+            return self.outcome(token, Some(Problem::NothingToTrust { user: name }));
+        };
+        if let (Some(old), Some(new)) = (pinned, changed) {
+            self.pin(&id, new);
+            self.outbox.move_receiver(&old, new);
+            self.changes.push(Change::ReceiverMoved { from: old, to: new });
+            self.people.entry(&id).redial.reset();
+            self.consider_dial(now, &id);
+            // Links that the new key asked for meanwhile were refused; in shared rooms it is welcome now.
+            if let Some(conn) = self.links.up(&new) {
+                self.greet_rooms(now, conn);
+            }
+        } else if !self.people.is_verified(&key) {
+            self.people.set_verified(key);
+            self.changes.push(Change::Verified { key, verified: true });
+        }
+        self.note(Note::Trusted { user: name, key });
+        self.outcome(token, None);
+    }
+
+    fn ping(&mut self, now: Time, token: u64, user: &Name) {
+        let key = self.person_named(user).and_then(|id| self.people.find(&id)?.pinned);
+        let Some(conn) = key.and_then(|key| self.links.up(&key)) else {
+            return self.outcome(token, Some(Problem::NotLinked { user: user.clone() }));
+        };
+        let nonce = self.nonces.next_u64();
+        if let Some(link) = self.links.find_mut(conn) {
+            link.pings.insert(nonce, (token, now));
+        }
+        self.connecting.insert(token, conn);
+        self.expire(now, token, self.limits.request_ms_max);
+        self.say_to_peer(conn, ToPeer::Ping { nonce });
+    }
+
+    fn seen(&self, id: &PersonId, person: &Person) -> PeerSeen {
+        let link = person.pinned.and_then(|key| self.links.up(&key)).and_then(|conn| self.links.find(conn));
+        let status = match (link, person.online) {
+            (None, false) => Status::Offline,
+            (Some(_), false) => Status::Online,
+            (_, true) => person.status,
+        };
+        let reachable = person.online || link.is_some();
+        PeerSeen {
+            user: if id.0 == Realm::Lan { id.1.clone() } else { person.name.clone() },
+            address: person.endpoints.first().copied().or(link.map(|link| link.remote)).filter(|_| reachable),
+            status,
+            status_text: person.status_text.clone(),
+            room: None,
+            last_seen: person.last_seen,
+            linked: link.is_some(),
+            blocked: person.blocked,
+        }
+    }
+
+    fn list_peers(&mut self, now: Time, token: u64, prefix: String, as_users: bool) {
+        if self.session.up().is_none() {
+            return self.answer_peers(token, &prefix, Vec::new(), as_users);
+        }
+        let wire = wire_prefix(prefix.clone());
+        let asked = Asked::Peers { token, prefix, rows: Vec::new(), as_users };
+        self.ask_tracker(now, token, asked, |request| ToTracker::ListPeers { request, prefix: wire, after: None });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a page and all that is known of the pages before it")]
+    pub(super) fn on_peers_page(
+        &mut self,
+        now: Time,
+        token: u64,
+        prefix: String,
+        mut rows: Vec<PeerRow>,
+        as_users: bool,
+        page: Vec<PeerRow>,
+        more: bool,
+    ) {
+        let after = page.last().map(|row| row.contact.name.clone());
+        rows.extend(page);
+        if more && after.is_some() && rows.len() < self.limits.contacts_max {
+            let wire = wire_prefix(prefix.clone());
+            let asked = Asked::Peers { token, prefix, rows, as_users };
+            self.ask_tracker(now, token, asked, |request| ToTracker::ListPeers { request, prefix: wire, after });
+        } else {
+            self.answer_peers(token, &prefix, rows, as_users);
+        }
+    }
+
+    /// Those whom the tracker lists, and those besides whom this peer knows: linked, or away and in a room with it.
+    fn answer_peers(&mut self, token: u64, prefix: &str, rows: Vec<PeerRow>, as_users: bool) {
+        let realm = self.realm();
+        let mut seen = std::collections::BTreeMap::new();
+        for (id, person) in self.people.iter() {
+            let linked = person.pinned.is_some_and(|key| self.links.up(&key).is_some());
+            let shares = id.0 == realm && self.rooms.values().any(|room| room.members.contains(&id.1));
+            if (linked || shares) && id.1.folded().starts_with(&prefix.to_lowercase()) {
+                seen.insert(id.1.clone(), self.seen(id, person));
+            }
+        }
+        for row in rows {
+            let known = seen.get(&row.contact.name);
+            let (linked, blocked) = known.map_or((false, false), |known| (known.linked, known.blocked));
+            let PeerRow { contact, room } = row;
+            let blocked = blocked || self.people.find(&(realm, contact.name.clone())).is_some_and(|one| one.blocked);
+            let peer = PeerSeen {
+                address: contact.endpoints.first().copied(),
+                status: contact.status,
+                status_text: contact.status_text,
+                room,
+                last_seen: contact.last_seen,
+                linked,
+                blocked,
+                user: contact.name.clone(),
+            };
+            seen.insert(contact.name, peer);
+        }
+        let peers = seen.into_values().collect();
+        self.tell(if as_users { Notice::Users { room: None, users: peers } } else { Notice::Peers { peers } });
+        self.outcome(token, None);
+    }
+
+    fn list_members(&mut self, now: Time, token: u64, name: &Name) {
+        let Some(room) = self.room_named(name).and_then(|id| self.rooms.get(&id)) else {
+            return self.outcome(token, Some(Problem::NotInRoom { room: name.clone() }));
+        };
+        let realm = self.realm();
+        let users = room.members.iter().map(|member| {
+            let id = (realm, member.clone());
+            match self.people.find(&id) {
+                Some(person) if *member != self.me => self.seen(&id, person),
+                _ => PeerSeen {
+                    user: member.clone(),
+                    address: self.listen,
+                    status: if self.session.up().is_some() { Status::Online } else { Status::Offline },
+                    status_text: crate::wire::tracker::StatusText::default(),
+                    room: None,
+                    last_seen: self.wall_now(now),
+                    linked: false,
+                    blocked: false,
+                },
+            }
+        });
+        let users = users.map(|user| PeerSeen { room: Some(name.clone()), ..user }).collect();
+        self.tell(Notice::Users { room: Some(name.clone()), users });
+        self.outcome(token, None);
+    }
+
+    pub(super) fn on_rooms_page(
+        &mut self,
+        now: Time,
+        token: u64,
+        prefix: String,
+        mut rows: Vec<RoomRow>,
+        page: Vec<RoomRow>,
+        more: bool,
+    ) {
+        let after = page.last().map(|row| row.name.clone());
+        rows.extend(page);
+        if more && after.is_some() && rows.len() < self.limits.contacts_max {
+            let wire = wire_prefix(prefix.clone());
+            let asked = Asked::Rooms { token, prefix, rows };
+            self.ask_tracker(now, token, asked, |request| ToTracker::ListRooms { request, prefix: wire, after });
+            return;
+        }
+        let rooms = rows.into_iter().map(|row| RoomSeen {
+            joined: row.members.contains(&self.me),
+            room: row.name,
+            owner: row.owner,
+            members: row.members.into_vec(),
+            capacity: row.capacity,
+            plaintext: row.flags & 1 != 0,
+        });
+        let rooms = rooms.collect();
+        self.tell(Notice::Rooms { rooms });
+        self.outcome(token, None);
+    }
+
+    fn whois(&mut self, now: Time, token: u64, user: Name) {
+        if self.session.up().is_some() {
+            let asked = Asked::Whois { token };
+            return self.ask_tracker(now, token, asked, |request| ToTracker::WhoisName { request, name: user });
+        }
+        match self.person_named(&user) {
+            Some(_) => self.answer_whois(token, &user, Profile::default(), false),
+            None => self.outcome(token, Some(Problem::UnknownUser { user })),
+        }
+    }
+
+    pub(super) fn answer_whois(&mut self, token: u64, user: &Name, profile: Profile, plaintext: bool) {
+        let Some(id) = self.person_named(user) else {
+            // Oneself is no contact of one's own.
+            let problem = if *user == self.me { Problem::Oneself } else { Problem::UnknownUser { user: user.clone() } };
+            return self.outcome(token, Some(problem));
+        };
+        let Some(person) = self.people.find(&id) else { return };
+        let key = person.changed.or(person.pinned);
+        self.tell(Notice::Whois {
+            peer: self.seen(&id, person),
+            key,
+            pinned: person.pinned.filter(|_| person.changed.is_some()),
+            verified: key.is_some_and(|key| self.people.is_verified(&key)),
+            profile,
+            plaintext,
+        });
+        self.outcome(token, None);
+    }
+}
+
+/// A prefix as the tracker compares it; one that is too long for any name matches none.
+fn wire_prefix(prefix: String) -> Prefix {
+    Prefix::new(prefix.to_lowercase()).unwrap_or_default()
+}

@@ -1,0 +1,249 @@
+//! The connections to other peers, and what each needs to know of itself.
+//!
+//! ```text
+//!   Dialling ──opened──▶ Channel ──established──▶ Greeting ──Hello, known──▶ Up
+//!   accepted ───────────────▲                        (may wait for the tracker to say who it is)
+//! ```
+//!
+//! Invariant: at most one link of a key is up.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use super::{outbox::Place, people::PersonId};
+use crate::{
+    channel::Channel,
+    identity::Key,
+    machine::ConnId,
+    names::Name,
+    time::Time,
+    wire::{
+        peer::Have,
+        room::{EntryId, RoomId},
+    },
+};
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub enum Stage {
+    /// The connection does not stand yet.
+    Dialling,
+    /// The handshake is under way.
+    Channel,
+    /// The other end's key is known; its `Hello` or the tracker's word is awaited.
+    Greeting {
+        /// Its `Hello`, once it came: its name, and what it has of this peer's messages.
+        hello: Option<(Name, Option<Key>, Have)>,
+        /// Whether the tracker was asked who it is.
+        asked: bool,
+    },
+    /// It is a link.
+    Up,
+}
+
+/// How far this peer has sent in one place.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor {
+    /// The last number sent.
+    pub sent: u64,
+}
+
+/// One connection to another peer.
+#[derive(Debug)]
+pub struct Link {
+    /// How far it has come.
+    pub stage: Stage,
+    /// The channel, from the moment that the connection stands.
+    pub channel: Option<Channel>,
+    /// Whether this peer dialled.
+    pub dialled: bool,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// The key that must be there.
+    pub expected: Option<Key>,
+    /// For whom it was dialled, and then whose link it is.
+    pub person: Option<PersonId>,
+    /// The key that is there.
+    pub key: Option<Key>,
+    /// The request that asked for it.
+    pub asked_by: Option<u64>,
+    /// When something was last heard.
+    pub heard: Time,
+    /// Where the other end is ready for messages, and how far they were sent.
+    pub cursors: BTreeMap<Place, Cursor>,
+    /// Rooms in which the other end is ready, and this peer does not know of it yet: what it has, its heads.
+    pub early_rooms: BTreeMap<RoomId, (Have, Vec<EntryId>)>,
+    /// Bytes sent and not acknowledged, roughly: below a bound, messages go out at once; above it, in bulk turns.
+    pub in_flight: usize,
+    /// Whether a bulk turn is wanted, and whether it was asked for.
+    pub wants_write: bool,
+    /// Whether a bulk turn was asked for and has not come.
+    pub awaits_turn: bool,
+    /// Pings under way: nonce, request, when.
+    pub pings: BTreeMap<u64, (u64, Time)>,
+    /// Whether it is read.
+    pub reading: bool,
+}
+
+impl Link {
+    /// A connection at its start.
+    #[must_use]
+    pub const fn new(now: Time, stage: Stage, dialled: bool, remote: SocketAddr) -> Self {
+        Self {
+            stage,
+            channel: None,
+            dialled,
+            remote,
+            expected: None,
+            person: None,
+            key: None,
+            asked_by: None,
+            heard: now,
+            cursors: BTreeMap::new(),
+            early_rooms: BTreeMap::new(),
+            in_flight: 0,
+            wants_write: false,
+            awaits_turn: false,
+            pings: BTreeMap::new(),
+            reading: true,
+        }
+    }
+
+    /// Whether it is a link.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        matches!(self.stage, Stage::Up)
+    }
+}
+
+/// All connections to other peers.
+#[derive(Debug, Default)]
+pub struct Links {
+    links: BTreeMap<ConnId, Link>,
+    up: BTreeMap<Key, ConnId>,
+}
+
+impl Links {
+    /// Adds a connection.
+    pub fn add(&mut self, conn: ConnId, link: Link) {
+        self.links.insert(conn, link);
+    }
+
+    /// A connection.
+    #[must_use]
+    pub fn find(&self, conn: ConnId) -> Option<&Link> {
+        self.links.get(&conn)
+    }
+
+    /// A connection.
+    pub fn find_mut(&mut self, conn: ConnId) -> Option<&mut Link> {
+        self.links.get_mut(&conn)
+    }
+
+    /// Takes a connection out.
+    pub fn remove(&mut self, conn: ConnId) -> Option<Link> {
+        let link = self.links.remove(&conn)?;
+        if let Some(key) = link.key
+            && self.up.get(&key) == Some(&conn)
+        {
+            self.up.remove(&key);
+        }
+        Some(link)
+    }
+
+    /// The link to a key.
+    #[must_use]
+    pub fn up(&self, key: &Key) -> Option<ConnId> {
+        self.up.get(key).copied()
+    }
+
+    /// The connection is the link of its key from now on.
+    ///
+    /// # Panics
+    /// When another is: the caller ends that one first.
+    pub fn set_up(&mut self, conn: ConnId, key: Key) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.stage = Stage::Up;
+            let former = self.up.insert(key, conn);
+            assert!(former.is_none_or(|former| former == conn), "one link a pair");
+        }
+    }
+
+    /// The links that want a bulk turn and have not asked for it; they count as having asked from now on.
+    pub fn take_wanting(&mut self) -> Vec<ConnId> {
+        let wanting = self.links.iter_mut().filter(|(_, link)| link.wants_write && !link.awaits_turn);
+        wanting
+            .map(|(conn, link)| {
+                link.awaits_turn = true;
+                *conn
+            })
+            .collect()
+    }
+
+    /// A bulk turn has come.
+    pub fn on_turn(&mut self, conn: ConnId) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.awaits_turn = false;
+            link.wants_write = false;
+        }
+    }
+
+    /// Every connection.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnId, &Link)> {
+        self.links.iter().map(|(conn, link)| (*conn, link))
+    }
+
+    /// Every link that is up, with its key.
+    pub fn all_up(&self) -> impl Iterator<Item = (Key, ConnId)> + '_ {
+        self.up.iter().map(|(key, conn)| (*key, *conn))
+    }
+
+    /// Whether of two connections between the same two ends the new one stays: the one that the smaller key dialled,
+    /// or of one dialler's the newer (PROTOCOL.md, "Links").
+    #[must_use]
+    pub fn newer_stays(me: &Key, other: &Key, former_dialled: bool, newer_dialled: bool) -> bool {
+        former_dialled == newer_dialled || newer_dialled == (me < other)
+    }
+
+    /// Connections whose other end is not known yet.
+    #[must_use]
+    pub fn unknown(&self) -> usize {
+        self.links.values().filter(|link| !link.dialled && !link.is_up()).count()
+    }
+
+    /// Dials that do not stand yet.
+    #[must_use]
+    pub fn dialling(&self) -> usize {
+        self.links.values().filter(|link| link.dialled && !link.is_up()).count()
+    }
+
+    /// All connections.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_connections_both_ends_keep_the_same_one() {
+        let (low, high) = (Key([1; 32]), Key([2; 32]));
+        // The low key's connection came first, then the high key's: as each end sees them.
+        assert!(!Links::newer_stays(&low, &high, true, false));
+        assert!(!Links::newer_stays(&high, &low, false, true));
+        // The other way round.
+        assert!(Links::newer_stays(&low, &high, false, true));
+        assert!(Links::newer_stays(&high, &low, true, false));
+        // One dialler twice: the newer.
+        assert!(Links::newer_stays(&low, &high, true, true));
+        assert!(Links::newer_stays(&high, &low, false, false));
+    }
+}

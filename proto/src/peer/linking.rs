@@ -1,0 +1,598 @@
+//! Other peers: dialling and accepting, finding out who it is, one link a pair, liveness, goodbyes.
+
+use std::net::SocketAddr;
+
+use super::{
+    change::{Change, Realm},
+    interface::{Note, Notice, PeerEvent, Problem},
+    link::{Cursor, Link, Links, Stage},
+    machine::{Out, Output, Peer, Timer},
+    people::{PersonId, Shown},
+};
+use crate::{
+    channel::{Channel, Preface, Step},
+    error::Fault,
+    identity::Key,
+    limits::ms,
+    machine::{Action, CloseHow, ConnId, Refusal},
+    names::Name,
+    time::Time,
+    wire::{
+        codec::Wire as _,
+        peer::{Have, ToPeer},
+        tracker::Goodbye,
+    },
+};
+
+/// How long the larger key leaves dialling to the smaller, so that two seldom dial each other at once.
+const YIELD_MS: u64 = 1_000;
+
+impl Peer {
+    /// Whether this peer wants a link to a person: something waits for it, it is talked to, or a room is shared.
+    fn wants_link(&self, id: &PersonId, key: &Key) -> bool {
+        let Some(person) = self.people.find(id) else { return false };
+        person.wanted || self.outbox.waiting(key) > 0 || self.shares_room(id)
+    }
+
+    /// Whether a person is an account in a room with this peer: then the tracker tells of it unasked.
+    fn shares_room(&self, id: &PersonId) -> bool {
+        id.0 != Realm::Lan && self.rooms.values().any(|room| room.members.contains(&id.1))
+    }
+
+    /// Sets a dial in motion where a link is wanted and possible.
+    pub(super) fn consider_dial(&mut self, now: Time, id: &PersonId) {
+        let Some(person) = self.people.find(id) else { return };
+        let Some(key) = person.usable_key() else { return };
+        if person.held
+            || self.stopping
+            || person.looked_up
+            || person.dialling.is_some()
+            || key == self.identity.key()
+            || self.links.up(&key).is_some()
+            || !self.wants_link(id, &key)
+        {
+            return;
+        }
+        let away = !person.online && id.0 != Realm::Lan && self.session.up().is_some();
+        if away || person.endpoints.is_empty() {
+            // Of whom it is not told, the tracker is asked from time to time.
+            if !self.shares_room(id) && id.0 != Realm::Lan && self.timers.at(Timer::Dial(key)).is_none() {
+                let wait = self.people.entry(id).redial.next_wait(&mut self.jitter);
+                self.timers.set(Timer::Dial(key), now + wait);
+            }
+            return;
+        }
+        let first = person.redial.failures() == 0;
+        let at = if self.identity.key() < key || !first { now } else { now + self.jitter.jittered(ms(YIELD_MS)) };
+        // An attempt that waits for its time keeps it, unless there is new hope.
+        if first {
+            self.timers.set_earlier(Timer::Dial(key), at);
+        } else if self.timers.at(Timer::Dial(key)).is_none() {
+            self.timers.set(Timer::Dial(key), at);
+        }
+    }
+
+    pub(super) fn on_dial_due(&mut self, now: Time, key: Key, out: &mut Out) {
+        let Some(id) = self.people.any_with_key(&key).cloned() else { return };
+        if self.links.up(&key).is_some() || !self.wants_link(&id, &key) || self.stopping {
+            return;
+        }
+        let asks = id.0 == self.realm() && self.session.up().is_some() && !self.shares_room(&id);
+        if asks && id.0 != Realm::Lan {
+            if let Some(person) = self.people.find_mut(&id) {
+                person.looked_up = true;
+            }
+            self.look_up(&id.1);
+        } else {
+            self.dial_person(now, &id, key, out);
+        }
+    }
+
+    /// The tracker was asked where someone is, and has answered or is gone.
+    pub(super) fn on_looked(&mut self, user: &Name) {
+        let id = (self.realm(), user.clone());
+        if let Some(person) = self.people.find_mut(&id) {
+            person.looked_up = false;
+        }
+    }
+
+    /// Dials someone whom the tracker has just told of, or asks again later.
+    pub(super) fn dial_if_there(&mut self, now: Time, user: &Name, out: &mut Out) {
+        let id = (self.realm(), user.clone());
+        let Some(person) = self.people.find(&id) else { return };
+        let Some(key) = person.usable_key() else { return };
+        if person.online {
+            self.timers.clear(Timer::Dial(key));
+            self.dial_person(now, &id, key, out);
+        } else {
+            self.consider_dial(now, &id);
+        }
+    }
+
+    fn dial_person(&mut self, now: Time, id: &PersonId, key: Key, out: &mut Out) {
+        if self.links.up(&key).is_some() {
+            return;
+        }
+        if self.links.dialling() >= self.limits.dials_max || self.links.len() >= self.limits.links_max {
+            let at = now + self.jitter.jittered(ms(self.limits.redial_ms_min));
+            self.timers.set(Timer::Dial(key), at);
+            return;
+        }
+        let Some(person) = self.people.find_mut(id) else { return };
+        if person.dialling.is_some() || person.held || person.usable_key() != Some(key) {
+            return;
+        }
+        let Some(&address) = person.endpoints.get(person.next_endpoint).or_else(|| person.endpoints.first()) else {
+            return;
+        };
+        let conn = self.ids.next_conn();
+        person.dialling = Some(conn);
+        let mut link = Link::new(now, Stage::Dialling, true, address);
+        link.expected = Some(key);
+        link.person = Some(id.clone());
+        self.dial(now, conn, link, out);
+    }
+
+    /// Dials an address that the person named.
+    pub(super) fn dial_by_hand(&mut self, now: Time, token: u64, address: SocketAddr, out: &mut Out) {
+        let conn = self.ids.next_conn();
+        let mut link = Link::new(now, Stage::Dialling, true, address);
+        link.asked_by = Some(token);
+        self.connecting.insert(token, conn);
+        self.dial(now, conn, link, out);
+    }
+
+    fn dial(&mut self, now: Time, conn: ConnId, link: Link, out: &mut Out) {
+        let address = link.remote;
+        self.links.add(conn, link);
+        self.timers.set(Timer::Progress(conn), now + ms(self.limits.dial_ms_max));
+        out.push(Action::Connect { conn, address });
+    }
+
+    pub(super) fn on_link_opened(&mut self, now: Time, conn: ConnId, out: &mut Out) {
+        let rng = self.seed.stream("channel", conn.0);
+        let Some(link) = self.links.find_mut(conn) else { return };
+        link.stage = Stage::Channel;
+        link.heard = now;
+        let (identity, statics) = (self.identity.clone(), &self.statics);
+        link.channel = Some(out.send_with(conn, |bytes| Channel::dial(Preface::Peer, identity, statics, rng, bytes)));
+        self.timers.set(Timer::Progress(conn), now + ms(self.limits.handshake_ms_max));
+        self.set_reading(conn, out);
+    }
+
+    pub(super) fn on_link_accepted(&mut self, now: Time, conn: ConnId, remote: SocketAddr, out: &mut Out) {
+        let full = self.links.unknown() >= self.limits.links_unknown_max
+            || self.links.len() >= self.limits.links_max + self.limits.links_unknown_max;
+        if full || self.stopping {
+            out.close(conn, CloseHow::Abort);
+            return;
+        }
+        let rng = self.seed.stream("channel", conn.0);
+        let mut link = Link::new(now, Stage::Channel, false, remote);
+        link.channel = Some(Channel::accept(Preface::Peer, self.identity.clone(), &self.statics, rng));
+        self.links.add(conn, link);
+        self.timers.set(Timer::Progress(conn), now + ms(self.limits.handshake_ms_max));
+        self.set_reading(conn, out);
+    }
+
+    /// A dial did not lead to a channel: the next address, or a wait.
+    pub(super) fn on_dial_failed(&mut self, now: Time, conn: ConnId, why: Result<Fault, Refusal>, out: &mut Out) {
+        self.timers.clear(Timer::Progress(conn));
+        self.timers.clear(Timer::Alive(conn));
+        let Some(link) = self.links.remove(conn) else { return };
+        if let Some(token) = link.asked_by {
+            self.connecting.remove(&token);
+            let address = link.remote;
+            let problem = match why {
+                Ok(Fault::Oneself) => Problem::Oneself,
+                Ok(fault) => Problem::LinkFault { address, fault },
+                Err(reason) => Problem::Unreachable { address, reason },
+            };
+            self.outcome(token, Some(problem));
+        }
+        if let Some(id) = link.person {
+            self.on_person_unreached(now, &id, conn, out);
+        }
+    }
+
+    fn on_person_unreached(&mut self, now: Time, id: &PersonId, conn: ConnId, out: &mut Out) {
+        let Some(person) = self.people.find_mut(id) else { return };
+        if person.dialling != Some(conn) {
+            return;
+        }
+        person.dialling = None;
+        let Some(key) = person.usable_key() else { return };
+        person.next_endpoint += 1;
+        if person.next_endpoint < person.endpoints.len() {
+            self.dial_person(now, id, key, out);
+        } else {
+            person.next_endpoint = 0;
+            let wait = person.redial.next_wait(&mut self.jitter);
+            self.timers.set(Timer::Dial(key), now + wait);
+        }
+    }
+
+    /// Whether a connection is read: not while output is stopped, nor while it is not known who it is.
+    pub(super) fn set_reading(&mut self, conn: ConnId, out: &mut Out) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let waits = matches!(link.stage, Stage::Greeting { hello: Some(_), .. });
+        let reading = self.output_open && !waits;
+        if link.reading != reading && !matches!(link.stage, Stage::Dialling) {
+            link.reading = reading;
+            out.push(Action::Reading(conn, reading));
+        }
+    }
+
+    pub(super) fn on_link_bytes(&mut self, now: Time, conn: ConnId, bytes: &[u8], out: &mut Out) {
+        if let Some(link) = self.links.find_mut(conn) {
+            if !bytes.is_empty() {
+                link.heard = now;
+            }
+            if let Some(channel) = &mut link.channel {
+                channel.handle_bytes(bytes);
+            }
+        }
+        loop {
+            let Some(link) = self.links.find_mut(conn) else { return };
+            let awaited = matches!(link.stage, Stage::Greeting { hello: Some(_), .. });
+            if awaited || (link.is_up() && !self.output_open) {
+                break;
+            }
+            let max = if link.is_up() { self.limits.frame_bytes_max } else { self.limits.frame_before_login_bytes_max };
+            let Some(channel) = &mut link.channel else { return };
+            match out.send_with(conn, |reply| channel.next_step(max, reply)) {
+                Ok(None) => break,
+                Ok(Some(Step::Identified(key))) => self.on_link_identified(now, conn, key, out),
+                Ok(Some(Step::Established(key))) => self.on_link_established(now, conn, key, out),
+                Ok(Some(Step::Message(message))) => match ToPeer::from_bytes(&message) {
+                    Ok(message) => self.on_link_message(now, conn, message, out),
+                    Err(_) => return self.on_link_fault(now, conn, Fault::Malformed, out),
+                },
+                Err(fault) => return self.on_link_fault(now, conn, fault, out),
+            }
+        }
+        self.set_reading(conn, out);
+    }
+
+    fn on_link_fault(&mut self, now: Time, conn: ConnId, fault: Fault, out: &mut Out) {
+        out.close(conn, CloseHow::Abort);
+        self.on_link_lost(now, conn, Some(fault), out);
+    }
+
+    /// The dialled end has shown its key; it has not seen ours yet.
+    fn on_link_identified(&mut self, now: Time, conn: ConnId, key: Key, out: &mut Out) {
+        let up = self.links.up(&key).is_some();
+        let known = self.people.any_with_key(&key).cloned();
+        let Some(link) = self.links.find_mut(conn) else { return };
+        if link.expected.is_some_and(|expected| expected != key) {
+            return self.on_link_fault(now, conn, Fault::UnexpectedKey, out);
+        }
+        if up && let (Some(token), Some((_, user))) = (link.asked_by.take(), known) {
+            self.connecting.remove(&token);
+            self.outcome(token, Some(Problem::AlreadyLinked { user }));
+            out.close(conn, CloseHow::Abort);
+            self.timers.clear(Timer::Progress(conn));
+            self.links.remove(conn);
+            return;
+        }
+        if let Some(channel) = &mut link.channel {
+            out.send_with(conn, |bytes| channel.confirm(bytes));
+        }
+    }
+
+    fn on_link_established(&mut self, now: Time, conn: ConnId, key: Key, out: &mut Out) {
+        if key == self.identity.key() {
+            return self.on_link_fault(now, conn, Fault::Oneself, out);
+        }
+        let tracker = self.session.account.is_some().then_some(self.session.key).flatten();
+        let hello = ToPeer::Hello { name: self.me.clone(), tracker, have: self.private_have(&key) };
+        let Some(link) = self.links.find_mut(conn) else { return };
+        link.key = Some(key);
+        link.stage = Stage::Greeting { hello: None, asked: false };
+        self.timers.set(Timer::Progress(conn), now + ms(self.limits.handshake_ms_max));
+        self.say_to_peer(conn, hello);
+    }
+
+    fn on_link_message(&mut self, now: Time, conn: ConnId, message: ToPeer, out: &mut Out) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        match (&mut link.stage, message) {
+            (Stage::Greeting { hello: heard, .. }, ToPeer::Hello { name, tracker, have }) => {
+                *heard = Some((name, tracker, have));
+                self.timers.set(Timer::Progress(conn), now + ms(self.limits.request_ms_max));
+                self.identify_link(now, conn);
+            }
+            (_, ToPeer::Bye { reason }) => self.on_link_bye(now, conn, reason, out),
+            (Stage::Up, message) => self.on_message(now, conn, message, out),
+            (Stage::Greeting { .. } | Stage::Dialling | Stage::Channel, _) => {
+                self.on_link_fault(now, conn, Fault::Unexpected, out);
+            }
+        }
+    }
+
+    /// Finds out who is at the other end, now or once the tracker has said so.
+    pub(super) fn identify_link(&mut self, now: Time, conn: ConnId) {
+        let realm = self.realm();
+        let Some(link) = self.links.find(conn) else { return };
+        let (Some(key), Stage::Greeting { hello: Some((name, tracker, _)), asked }) = (link.key, &link.stage) else {
+            return;
+        };
+        let (asked, same_tracker, name) = (*asked, *tracker == self.session.key && tracker.is_some(), name.clone());
+        if let Some(id) = self.people.with_key(realm, &key).cloned() {
+            return self.on_link_up(now, conn, &id);
+        }
+        if let (Realm::Tracker(_), true, false) = (realm, same_tracker, asked) {
+            // Where the session does not stand, what was pinned before is all there is to go by; it was not found.
+            if self.ask_identity(conn, key) {
+                if let Some(link) = self.links.find_mut(conn)
+                    && let Stage::Greeting { asked, .. } = &mut link.stage
+                {
+                    *asked = true;
+                }
+                return;
+            }
+        } else if asked {
+            return;
+        }
+        let id = self.people.label(&name, &key);
+        self.on_link_named(now, conn, key, &id);
+    }
+
+    /// The tracker said whose key a link has.
+    pub(super) fn on_identity_known(&mut self, now: Time, conn: ConnId, name: &Name, out: &mut Out) {
+        let Some(key) = self.links.find(conn).and_then(|link| link.key) else { return };
+        let id = (self.realm(), name.clone());
+        self.on_link_named(now, conn, key, &id);
+        // What came behind its Hello was not read yet.
+        self.on_link_bytes(now, conn, &[], out);
+    }
+
+    /// The tracker knows nobody with the key of a link: its name is no more than a label.
+    pub(super) fn on_identity_unknown(&mut self, now: Time, conn: ConnId, out: &mut Out) {
+        let Some(link) = self.links.find(conn) else { return };
+        let (Some(key), Stage::Greeting { hello: Some((name, ..)), .. }) = (link.key, &link.stage) else { return };
+        let id = self.people.label(name, &key);
+        self.on_link_named(now, conn, key, &id);
+        self.on_link_bytes(now, conn, &[], out);
+    }
+
+    fn on_link_named(&mut self, now: Time, conn: ConnId, key: Key, id: &PersonId) {
+        match self.people.show_key(id, key) {
+            Shown::Same => self.on_link_up(now, conn, id),
+            Shown::First => {
+                self.pin(id, key);
+                self.on_link_up(now, conn, id);
+            }
+            Shown::ChangedBefore => self.refuse_link(conn, Goodbye::Disconnected),
+            Shown::Changed { old } => {
+                self.note(Note::KeyChanged { user: id.1.clone(), old, new: key });
+                self.refuse_link(conn, Goodbye::Disconnected);
+            }
+        }
+    }
+
+    fn on_link_up(&mut self, now: Time, conn: ConnId, id: &PersonId) {
+        let me = self.identity.key();
+        let blocked = self.people.find(id).is_none_or(|person| person.usable_key().is_none());
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let Some(key) = link.key else { return };
+        if blocked {
+            return self.refuse_link(conn, Goodbye::Blocked);
+        }
+        let (dialled, address, asked_by) = (link.dialled, link.remote, link.asked_by.take());
+        let Stage::Greeting { hello: Some((_, _, have)), .. } = &link.stage else { return };
+        let have = *have;
+        link.person = Some(id.clone());
+        if let Some(token) = asked_by {
+            self.connecting.remove(&token);
+        }
+        let former = self.links.up(&key);
+        if let Some(former) = former {
+            let former_dialled = self.links.find(former).is_some_and(|link| link.dialled);
+            let stays = Links::newer_stays(&me, &key, former_dialled, dialled);
+            if let Some(token) = asked_by {
+                self.outcome(token, Some(Problem::AlreadyLinked { user: id.1.clone() }));
+            }
+            if !stays {
+                return self.refuse_link(conn, Goodbye::Duplicate);
+            }
+            self.refuse_link(former, Goodbye::Duplicate);
+        } else if let Some(token) = asked_by {
+            self.outcome(token, None);
+        }
+        self.links.set_up(conn, key);
+        self.timers.clear(Timer::Progress(conn));
+        self.timers.clear(Timer::Dial(key));
+        self.set_alive(now, conn, now);
+        let person = self.people.entry(id);
+        person.redial.reset();
+        person.next_endpoint = 0;
+        person.held = false;
+        if person.dialling == Some(conn) {
+            person.dialling = None;
+        }
+        if dialled && !person.endpoints.contains(&address) {
+            person.endpoints.insert(0, address);
+            person.endpoints.truncate(crate::wire::tracker::ENDPOINTS_MAX);
+        }
+        if id.0 == Realm::Lan {
+            person.wanted = dialled;
+        }
+        if former.is_none() {
+            let notice = Notice::Peer { what: PeerEvent::Linked, user: id.1.clone(), address: Some(address) };
+            self.tell(notice);
+        }
+        self.on_place_ready(conn, None, have);
+        self.greet_rooms(now, conn);
+    }
+
+    /// Ends a connection with a goodbye, as part of this event's output.
+    pub(super) fn refuse_link(&mut self, conn: ConnId, reason: Goodbye) {
+        self.timers.clear(Timer::Progress(conn));
+        self.timers.clear(Timer::Alive(conn));
+        let Some(link) = self.links.remove(conn) else { return };
+        if let Some(token) = link.asked_by {
+            self.connecting.remove(&token);
+            let address = link.remote;
+            let fault = if reason == Goodbye::Blocked { Fault::Blocked } else { Fault::UnexpectedKey };
+            self.outcome(token, Some(Problem::LinkFault { address, fault }));
+        }
+        if let Some(id) = &link.person
+            && let Some(person) = self.people.find_mut(id)
+            && person.dialling == Some(conn)
+        {
+            person.dialling = None;
+        }
+        if let Some(channel) = link.channel {
+            self.closing.insert(conn, channel);
+            self.say_to_peer(conn, ToPeer::Bye { reason });
+            self.said.push(Output::Close(conn, CloseHow::Flush));
+        }
+    }
+
+    /// Ends a connection in whatever state it is.
+    pub(super) fn end_link(&mut self, conn: ConnId, reason: Goodbye, out: &mut Out) {
+        let Some(link) = self.links.find(conn) else { return };
+        let established = link.channel.as_ref().is_some_and(Channel::is_established);
+        let (up, person, address) = (link.is_up(), link.person.clone(), link.remote);
+        if established {
+            self.refuse_link(conn, reason);
+        } else {
+            self.timers.clear(Timer::Progress(conn));
+            if let Some(token) = self.links.remove(conn).and_then(|link| link.asked_by) {
+                self.connecting.remove(&token);
+                self.outcome(token, Some(Problem::Stopping));
+            }
+            out.close(conn, CloseHow::Abort);
+        }
+        if let (true, Some(id)) = (up, person) {
+            self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1, address: Some(address) });
+        }
+    }
+
+    fn on_link_bye(&mut self, now: Time, conn: ConnId, reason: Goodbye, out: &mut Out) {
+        out.close(conn, CloseHow::Flush);
+        let person = self.links.find(conn).and_then(|link| link.person.clone());
+        if let Some(id) = &person
+            && let Some(person) = self.people.find_mut(id)
+            && matches!(reason, Goodbye::Blocked | Goodbye::Disconnected)
+        {
+            person.held = true;
+        }
+        if reason == Goodbye::Duplicate {
+            // The other link stays, or is about to stand; where it does not, this one is missed soon.
+            self.timers.clear(Timer::Progress(conn));
+            self.timers.clear(Timer::Alive(conn));
+            let link = self.links.remove(conn);
+            if let Some(link) = &link
+                && let (Some(token), Some(key)) = (link.asked_by, link.key)
+                && self.connecting.remove(&token).is_some()
+            {
+                let user = self.people.any_with_key(&key).map_or_else(|| self.me.clone(), |id| id.1.clone());
+                self.outcome(token, Some(Problem::AlreadyLinked { user }));
+            }
+            if let (Some(id), Some(link)) = (person, link) {
+                if let Some(person) = self.people.find_mut(&id)
+                    && person.dialling == Some(conn)
+                {
+                    person.dialling = None;
+                }
+                if let (Some(key), true) = (link.key, link.is_up()) {
+                    self.timers.set_earlier(Timer::Dial(key), now + ms(YIELD_MS));
+                }
+            }
+            return;
+        }
+        self.on_link_lost(now, conn, None, out);
+    }
+
+    /// A connection is gone; without a fault, in order.
+    pub(super) fn on_link_lost(&mut self, now: Time, conn: ConnId, fault: Option<Fault>, out: &mut Out) {
+        let Some(link) = self.links.find(conn) else { return };
+        if !link.is_up() {
+            if link.dialled {
+                return self.on_dial_failed(now, conn, Ok(fault.unwrap_or(Fault::Blocked)), out);
+            }
+            let address = Some(link.remote);
+            self.timers.clear(Timer::Progress(conn));
+            self.timers.clear(Timer::Alive(conn));
+            self.links.remove(conn);
+            if let Some(fault) = fault {
+                self.note(Note::LinkFault { user: None, address, fault });
+            }
+            return;
+        }
+        self.timers.clear(Timer::Alive(conn));
+        let Some(link) = self.links.remove(conn) else { return };
+        let Some(id) = link.person else { return };
+        for (token, _) in link.pings.into_values() {
+            if self.connecting.remove(&token).is_some() {
+                self.outcome(token, Some(Problem::NotLinked { user: id.1.clone() }));
+            }
+        }
+        if let Some(fault) = fault {
+            self.note(Note::LinkFault { user: Some(id.1.clone()), address: Some(link.remote), fault });
+        }
+        self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1.clone(), address: Some(link.remote) });
+        if let (Some(person), Some(key)) = (self.people.find_mut(&id), link.key)
+            && !self.stopping
+        {
+            let wait = person.redial.next_wait(&mut self.jitter);
+            self.timers.set_earlier(Timer::Dial(key), now + wait);
+        }
+    }
+
+    pub(super) fn ping_link(&mut self, conn: ConnId) {
+        if self.links.find(conn).is_some_and(Link::is_up) {
+            let nonce = self.nonces.next_u64();
+            self.say_to_peer(conn, ToPeer::Ping { nonce });
+        }
+    }
+
+    pub(super) fn on_pong(&mut self, now: Time, conn: ConnId, nonce: u64) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let (Some((token, sent)), Some(id)) = (link.pings.remove(&nonce), link.person.clone()) else { return };
+        if self.connecting.remove(&token).is_some() {
+            let us = u64::try_from((now - sent).as_micros()).unwrap_or(u64::MAX);
+            self.tell(Notice::Pinged { user: id.1, us });
+            self.outcome(token, None);
+        }
+    }
+
+    /// A key counts for a person from now on.
+    pub(super) fn pin(&mut self, id: &PersonId, key: Key) {
+        self.people.pin(id, key);
+        self.changes.push(Change::Pinned { realm: id.0, name: id.1.clone(), key });
+    }
+
+    /// The tracker shows another key for someone than the pinned one.
+    pub(super) fn on_key_changed(&mut self, id: &PersonId, old: Key, new: Key, out: &mut Out) {
+        self.note(Note::KeyChanged { user: id.1.clone(), old, new });
+        self.timers.clear(Timer::Dial(old));
+        if let Some(conn) = self.links.up(&old) {
+            self.end_link(conn, Goodbye::Disconnected, out);
+        }
+    }
+
+    /// A link that stood under a label belongs to an account.
+    pub(super) fn adopt_link(&mut self, id: &PersonId, key: Key) {
+        if self.people.find(id).and_then(super::people::Person::usable_key) != Some(key) {
+            return;
+        }
+        if let Some(link) = self.links.up(&key).and_then(|conn| self.links.find_mut(conn)) {
+            link.person = Some(id.clone());
+        }
+    }
+
+    /// The other end is ready for what was said in a place, and has it up to `have`.
+    pub(super) fn on_place_ready(&mut self, conn: ConnId, place: super::outbox::Place, have: Have) {
+        let log = self.log_number;
+        let sent = if have.log == log { have.seq } else { 0 };
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let Some(key) = link.key else { return };
+        link.cursors.insert(place, Cursor { sent });
+        if have.log == log {
+            self.on_acknowledged(conn, key, place, have);
+        }
+        self.send_waiting(conn);
+    }
+}

@@ -1,0 +1,303 @@
+//! Everyone whom this peer knows: names, keys, pins, blocks, addresses.
+//!
+//! A person is known by a name in a [`Realm`]. Its *pinned* key is the one that counts. Where another key is shown for
+//! the name, that one is kept as *changed*, and nothing is exchanged until it is accepted.
+//!
+//! Invariant: a pin is only ever set by [`People::pin`], on first use or when the person accepts it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+use super::{change::Realm, redial::Redial};
+use crate::{
+    identity::Key,
+    limits::Limits,
+    machine::ConnId,
+    names::{NAME_CHARS_MAX, Name},
+    time::Wall,
+    wire::tracker::{Contact, Status, StatusText},
+};
+
+/// Names a person.
+pub type PersonId = (Realm, Name);
+
+/// What a shown key means for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It is the pinned one.
+    Same,
+    /// No key was pinned yet.
+    First,
+    /// It is another than the pinned one, and was shown before.
+    ChangedBefore,
+    /// It is another than the pinned one.
+    Changed {
+        /// The pinned one.
+        old: Key,
+    },
+}
+
+/// One person.
+#[derive(Debug)]
+pub struct Person {
+    /// As it writes its name.
+    pub name: Name,
+    /// The key that counts.
+    pub pinned: Option<Key>,
+    /// A key that was shown in its place and not accepted.
+    pub changed: Option<Key>,
+    /// Not talked to.
+    pub blocked: bool,
+    /// What it is to others.
+    pub status: Status,
+    /// In its own words.
+    pub status_text: StatusText,
+    /// Where it can be dialled.
+    pub endpoints: Vec<SocketAddr>,
+    /// When it was last connected.
+    pub last_seen: Wall,
+    /// Where a tracker told of it: whether it is connected there.
+    pub online: bool,
+    /// This person wants a link even where no room is shared.
+    pub wanted: bool,
+    /// The link was ended on purpose; it is not dialled.
+    pub held: bool,
+    /// The tracker is being asked where it is.
+    pub looked_up: bool,
+    /// The dial under way.
+    pub dialling: Option<ConnId>,
+    /// Which endpoint is next.
+    pub next_endpoint: usize,
+    /// When to try again.
+    pub redial: Redial,
+}
+
+impl Person {
+    fn new(name: Name, limits: &Limits) -> Self {
+        Self {
+            name,
+            pinned: None,
+            changed: None,
+            blocked: false,
+            status: Status::Offline,
+            status_text: StatusText::default(),
+            endpoints: Vec::new(),
+            last_seen: Wall::default(),
+            online: false,
+            wanted: false,
+            held: false,
+            looked_up: false,
+            dialling: None,
+            next_endpoint: 0,
+            redial: Redial::new(limits),
+        }
+    }
+
+    /// The key to talk to: pinned, not replaced, not blocked.
+    #[must_use]
+    pub fn usable_key(&self) -> Option<Key> {
+        if self.blocked || self.changed.is_some() { None } else { self.pinned }
+    }
+}
+
+/// Everyone.
+#[derive(Debug)]
+pub struct People {
+    people: BTreeMap<PersonId, Person>,
+    by_key: BTreeMap<Key, BTreeSet<PersonId>>,
+    verified: BTreeSet<Key>,
+    limits: Limits,
+}
+
+impl People {
+    /// As they were kept.
+    #[must_use]
+    pub fn restored(limits: &Limits, pins: &[(Realm, Name, Key)], verified: &[Key], blocked: &[(Realm, Name)]) -> Self {
+        let mut people = Self {
+            people: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            verified: verified.iter().copied().collect(),
+            limits: limits.clone(),
+        };
+        for (realm, name, key) in pins {
+            people.pin(&(*realm, name.clone()), *key);
+        }
+        for (realm, name) in blocked {
+            people.entry(&(*realm, name.clone())).blocked = true;
+        }
+        people
+    }
+
+    /// The person, made known if it was not.
+    pub fn entry(&mut self, id: &PersonId) -> &mut Person {
+        if !self.people.contains_key(id) && self.people.len() >= self.limits.contacts_max {
+            let forgettable = |person: &Person| {
+                person.pinned.is_none() && !person.blocked && !person.wanted && person.dialling.is_none()
+            };
+            if let Some(oldest) = self.people.iter().find(|(_, person)| forgettable(person)).map(|(id, _)| id.clone()) {
+                self.people.remove(&oldest);
+            }
+        }
+        let limits = &self.limits;
+        self.people.entry(id.clone()).or_insert_with(|| Person::new(id.1.clone(), limits))
+    }
+
+    /// The person, if known.
+    #[must_use]
+    pub fn find(&self, id: &PersonId) -> Option<&Person> {
+        self.people.get(id)
+    }
+
+    /// The person, if known.
+    pub fn find_mut(&mut self, id: &PersonId) -> Option<&mut Person> {
+        self.people.get_mut(id)
+    }
+
+    /// Everyone, in the order of realms and names.
+    pub fn iter(&self) -> impl Iterator<Item = (&PersonId, &Person)> {
+        self.people.iter()
+    }
+
+    /// Whose pinned key that is, in a realm.
+    #[must_use]
+    pub fn with_key(&self, realm: Realm, key: &Key) -> Option<&PersonId> {
+        self.by_key.get(key)?.iter().find(|(of, _)| *of == realm)
+    }
+
+    /// Someone whose pinned key that is, in any realm; accounts before labels.
+    #[must_use]
+    pub fn any_with_key(&self, key: &Key) -> Option<&PersonId> {
+        self.by_key.get(key)?.first()
+    }
+
+    /// The key counts for that person from now on.
+    pub fn pin(&mut self, id: &PersonId, key: Key) {
+        let person = self.entry(id);
+        let old = person.pinned.replace(key);
+        person.changed = None;
+        if let Some(old) = old
+            && let Some(ids) = self.by_key.get_mut(&old)
+        {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_key.remove(&old);
+            }
+        }
+        self.by_key.entry(key).or_default().insert(id.clone());
+    }
+
+    /// What a key that is shown for a person means. A changed one is remembered.
+    pub fn show_key(&mut self, id: &PersonId, key: Key) -> Shown {
+        let person = self.entry(id);
+        match person.pinned {
+            None => Shown::First,
+            Some(pinned) if pinned == key => {
+                person.changed = None;
+                Shown::Same
+            }
+            Some(old) => {
+                if person.changed.replace(key) == Some(key) {
+                    Shown::ChangedBefore
+                } else {
+                    Shown::Changed { old }
+                }
+            }
+        }
+    }
+
+    /// Takes in what a tracker tells of someone, the key aside.
+    pub fn handle_contact(&mut self, id: &PersonId, contact: &Contact) {
+        let person = self.entry(id);
+        person.name = contact.name.clone();
+        person.status = contact.status;
+        person.status_text = contact.status_text.clone();
+        person.last_seen = contact.last_seen;
+        person.online = contact.status != Status::Offline;
+        if !contact.endpoints.is_empty() && *person.endpoints != *contact.endpoints {
+            person.endpoints = contact.endpoints.to_vec();
+            person.next_endpoint = 0;
+        }
+    }
+
+    /// Whether the digits of that key were compared.
+    #[must_use]
+    pub fn is_verified(&self, key: &Key) -> bool {
+        self.verified.contains(key)
+    }
+
+    /// The person compared the digits of that key.
+    pub fn set_verified(&mut self, key: Key) {
+        self.verified.insert(key);
+    }
+
+    /// A label for someone without an account: its name, or with its key behind it where the name is another's.
+    #[must_use]
+    pub fn label(&self, claimed: &Name, key: &Key) -> PersonId {
+        if let Some(id) = self.with_key(Realm::Lan, key) {
+            return id.clone();
+        }
+        let plain = (Realm::Lan, claimed.clone());
+        if self.people.get(&plain).is_none_or(|person| person.pinned.is_none_or(|pinned| pinned == *key)) {
+            return plain;
+        }
+        let suffix = format!("~{}", key.short());
+        let start = claimed.as_str().chars().take(NAME_CHARS_MAX - suffix.len()).collect::<String>();
+        (Realm::Lan, Name::new(&format!("{start}{suffix}")).unwrap_or_else(|_| claimed.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Key = Key([1; 32]);
+    const TWO: Key = Key([2; 32]);
+
+    fn ana() -> PersonId {
+        (Realm::Lan, Name::new("ana").expect("valid"))
+    }
+
+    fn nobody() -> People {
+        People::restored(&Limits { contacts_max: 2, ..Limits::DEFAULT }, &[], &[], &[])
+    }
+
+    #[test]
+    fn a_pinned_key_is_never_replaced_by_a_shown_one() {
+        let mut people = nobody();
+        assert_eq!(people.show_key(&ana(), ONE), Shown::First);
+        people.pin(&ana(), ONE);
+        assert_eq!(people.show_key(&ana(), ONE), Shown::Same);
+        assert_eq!(people.show_key(&ana(), TWO), Shown::Changed { old: ONE });
+        assert_eq!(people.show_key(&ana(), TWO), Shown::ChangedBefore);
+        let person = people.find(&ana()).expect("known");
+        assert_eq!((person.pinned, person.usable_key()), (Some(ONE), None));
+        people.pin(&ana(), TWO);
+        assert_eq!(people.find(&ana()).and_then(Person::usable_key), Some(TWO));
+        assert_eq!((people.any_with_key(&ONE), people.any_with_key(&TWO)), (None, Some(&ana())));
+    }
+
+    #[test]
+    fn a_second_of_one_name_is_labelled_with_its_key() {
+        let mut people = nobody();
+        let name = ana().1;
+        assert_eq!(people.label(&name, &ONE), ana());
+        people.pin(&ana(), ONE);
+        assert_eq!(people.label(&name, &ONE), ana());
+        assert_eq!(people.label(&name, &TWO).1.as_str(), "ana~02020202");
+        let long = Name::new(&"é".repeat(32)).expect("valid");
+        people.pin(&(Realm::Lan, long.clone()), ONE);
+        assert_eq!(people.label(&long, &TWO).1.as_str().chars().count(), 32);
+    }
+
+    #[test]
+    fn past_the_bound_someone_without_a_pin_is_forgotten_and_pins_are_kept() {
+        let mut people = nobody();
+        people.pin(&ana(), ONE);
+        for name in ["b", "c", "d"] {
+            people.entry(&(Realm::Lan, Name::new(name).expect("valid")));
+        }
+        assert_eq!(people.iter().map(|(id, _)| id.1.as_str()).collect::<Vec<_>>(), ["ana", "d"]);
+    }
+}

@@ -1,0 +1,478 @@
+//! Messages: saying, sending, acknowledging, receiving, and putting entries into order.
+
+use std::sync::Arc;
+
+use super::{
+    change::{Change, Incoming, Realm},
+    interface::{Note, Notice, Problem, Target},
+    machine::{Draining, Out, Peer, Timer},
+    outbox::{Message, Place, private_id},
+    people::{Person, PersonId},
+};
+use crate::{
+    error::Fault,
+    identity::Key,
+    machine::{Action, CloseHow, ConnId},
+    names::Name,
+    room::Offer,
+    time::Time,
+    wire::{
+        codec::List,
+        peer::{Have, PrivateMessage, Scope, ToPeer},
+        room::{Body, Entry, EntryId, RoomId, Said, SignedEntry},
+    },
+};
+
+/// Above this much that is sent and not acknowledged, a link gets its messages in bulk turns.
+const IN_FLIGHT_BYTES_MAX: usize = 256 * 1024;
+/// What surrounds a text on its way, roughly.
+const OVERHEAD_BYTES: usize = 256;
+/// A request to say something is done when no linked receiver has more than this before it.
+const CROWD: usize = 512;
+/// Rooms in which a link may be ready before this peer knows of it.
+const EARLY_ROOMS_MAX: usize = 512;
+
+impl Peer {
+    /// What this peer has of someone's messages outside of rooms.
+    pub(super) fn private_have(&self, author: &Key) -> Have {
+        self.private_seen.get(author).copied().unwrap_or_default()
+    }
+
+    /// Checks a text.
+    pub(super) fn check_text(&self, text: String) -> Result<Said, Problem> {
+        let (bytes, max) = (text.len(), self.limits.text_bytes_max);
+        if text.is_empty() {
+            return Err(Problem::TextEmpty);
+        }
+        if bytes > max {
+            return Err(Problem::TextTooLong { bytes, max });
+        }
+        Said::new(text).map_err(|_| Problem::TextTooLong { bytes, max })
+    }
+
+    /// The id of a room by name.
+    pub(super) fn room_named(&self, name: &Name) -> Option<RoomId> {
+        self.rooms.iter().find(|(_, room)| room.record.name == *name).map(|(id, _)| *id)
+    }
+
+    pub(super) fn say_in_room(&mut self, now: Time, token: u64, name: &Name, text: Said) {
+        let Some(id) = self.room_named(name) else {
+            return self.outcome(token, Some(Problem::NotInRoom { room: name.clone() }));
+        };
+        let realm = self.realm();
+        let (author, log, at) = (self.identity.key(), self.log_number, self.wall_now(now));
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        if !room.roster_known {
+            // After a restart the tracker has to say first who is to hear it.
+            return self.outcome(token, Some(Problem::NotLoggedIn));
+        }
+        let seq = room.log.next_seq();
+        let parents = room.log.next_parents();
+        let shown = text.as_str().to_owned();
+        let entry = Entry { room: id, author, log, seq, parents, at, body: Body::Text { text } }.sign(&self.identity);
+        room.log.add_own(&entry);
+        let members = room.members.iter().filter(|member| **member != self.me).cloned().collect::<Vec<_>>();
+        let mut receivers = Vec::new();
+        let mut waiting = Vec::new();
+        for member in members {
+            let person = self.people.find(&(realm, member.clone()));
+            let Some(key) = person.filter(|person| !person.blocked).and_then(|person| person.pinned) else { continue };
+            if self.outbox.waiting(&key) >= self.limits.unacknowledged_max {
+                self.note(Note::Dropped { user: member, count: 1 });
+                continue;
+            }
+            if self.links.up(&key).is_none() {
+                waiting.push(member);
+            }
+            receivers.push(key);
+        }
+        self.changes.push(Change::EntrySaid { entry: entry.clone(), receivers: receivers.clone() });
+        let to = Target::Room(name.clone());
+        let message = Arc::new(Message::Entry(entry));
+        self.on_said(token, to, Some(id), &message, receivers, waiting, at, shown);
+    }
+
+    pub(super) fn say_to_person(&mut self, now: Time, token: u64, id: &PersonId, text: Said) {
+        let Some(person) = self.people.find_mut(id) else { return };
+        let user = person.name.clone();
+        let problem = match (person.blocked, person.changed, person.pinned) {
+            (true, ..) => Some(Problem::Blocked { user: user.clone() }),
+            (false, Some(_), _) => Some(Problem::KeyChanged { user: user.clone() }),
+            (false, None, None) => Some(Problem::UnknownUser { user: user.clone() }),
+            (false, None, Some(key)) if self.outbox.waiting(&key) >= self.limits.unacknowledged_max => {
+                Some(Problem::TooMuchWaiting { user: user.clone() })
+            }
+            (false, None, Some(_)) => None,
+        };
+        let (None, Some(key)) = (problem.clone(), person.pinned) else {
+            return self.outcome(token, problem);
+        };
+        person.wanted = true;
+        person.held = false;
+        let waiting = if self.links.up(&key).is_none() { vec![user.clone()] } else { Vec::new() };
+        self.say_outside(now, token, Target::User(user), Scope::Private, vec![key], waiting, text);
+        self.consider_dial(now, id);
+    }
+
+    pub(super) fn say_to_all(&mut self, now: Time, token: u64, text: Said) {
+        let receivers = self.links.all_up().map(|(key, _)| key).collect::<Vec<_>>();
+        if receivers.is_empty() {
+            return self.outcome(token, Some(Problem::NobodyLinked));
+        }
+        self.say_outside(now, token, Target::All, Scope::All, receivers, Vec::new(), text);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one message, with all that it is")]
+    fn say_outside(
+        &mut self,
+        now: Time,
+        token: u64,
+        to: Target,
+        scope: Scope,
+        receivers: Vec<Key>,
+        waiting: Vec<Name>,
+        text: Said,
+    ) {
+        self.private_said += 1;
+        let (at, shown) = (self.wall_now(now), text.as_str().to_owned());
+        let message = PrivateMessage { log: self.log_number, seq: self.private_said, scope, at, text };
+        self.changes.push(Change::PrivateSaid { message: message.clone(), receivers: receivers.clone() });
+        let message = Arc::new(Message::Private(message));
+        self.on_said(token, to, None, &message, receivers, waiting, at, shown);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one message, with all that it is")]
+    fn on_said(
+        &mut self,
+        token: u64,
+        to: Target,
+        place: Place,
+        message: &Arc<Message>,
+        receivers: Vec<Key>,
+        waiting: Vec<Name>,
+        at: crate::time::Wall,
+        text: String,
+    ) {
+        let id = message.id(&self.identity.key());
+        self.tell(Notice::Said { id, to, at, text, waiting });
+        let mut crowded = false;
+        for receiver in receivers {
+            self.outbox.add(receiver, place, message.clone());
+            if let Some(conn) = self.links.up(&receiver) {
+                self.send_waiting(conn);
+                crowded |= self.outbox.waiting(&receiver) > CROWD;
+            }
+        }
+        if crowded {
+            self.crowded.push_back(token);
+        } else {
+            self.outcome(token, None);
+        }
+    }
+
+    /// Sends what waits for a link, as much as may be in flight; what is left goes out in bulk turns.
+    pub(super) fn send_waiting(&mut self, conn: ConnId) {
+        let room = self.links.find(conn).map_or(0, |link| IN_FLIGHT_BYTES_MAX.saturating_sub(link.in_flight));
+        self.send_some(conn, room);
+    }
+
+    fn send_some(&mut self, conn: ConnId, mut bytes_left: usize) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let Some(key) = link.key else { return };
+        for (place, cursor) in &mut link.cursors {
+            while let Some(message) = self.outbox.next_after(&key, *place, cursor.sent) {
+                let size = size_of_message(message);
+                if size > bytes_left {
+                    link.wants_write = true;
+                    return;
+                }
+                bytes_left -= size;
+                link.in_flight += size;
+                cursor.sent = message.seq();
+                let message = match &**message {
+                    Message::Entry(entry) => ToPeer::Entry { entry: entry.clone() },
+                    Message::Private(message) => ToPeer::Private { message: message.clone() },
+                };
+                self.said.push(super::machine::Output::ToPeer(conn, message));
+            }
+        }
+    }
+
+    /// Asks for the bulk turns that are wanted.
+    pub(super) fn ask_bulk_turns(&mut self, out: &mut Out) {
+        for conn in self.links.take_wanting() {
+            out.push(Action::WantWrite(conn));
+        }
+    }
+
+    pub(super) fn handle_writable(&mut self, conn: ConnId, bytes: usize, _out: &mut Out) {
+        self.links.on_turn(conn);
+        self.send_some(conn, bytes);
+    }
+
+    /// A receiver has kept what was said in a place, up to `have`.
+    pub(super) fn on_acknowledged(&mut self, conn: ConnId, receiver: Key, place: Place, have: Have) {
+        if have.log != self.log_number {
+            return;
+        }
+        let taken = self.outbox.acknowledge(&receiver, place, have.seq);
+        if taken.is_empty() {
+            return;
+        }
+        let author = self.identity.key();
+        let to = self.links.find(conn).and_then(|link| link.person.clone());
+        let freed = taken.iter().map(|message| size_of_message(message)).sum::<usize>();
+        if let Some(link) = self.links.find_mut(conn) {
+            link.in_flight = link.in_flight.saturating_sub(freed);
+        }
+        self.changes.push(match place {
+            Some(room) => Change::EntriesAcknowledged { room, receiver, have },
+            None => Change::PrivateAcknowledged { receiver, have },
+        });
+        if let Some((_, to)) = to {
+            for message in taken {
+                self.tell(Notice::Delivered { id: message.id(&author), to: to.clone() });
+            }
+        }
+    }
+
+    /// A message of a link that stands.
+    pub(super) fn on_message(&mut self, now: Time, conn: ConnId, message: ToPeer, out: &mut Out) {
+        let Some(link) = self.links.find(conn) else { return };
+        let (Some(key), Some(person)) = (link.key, link.person.clone()) else { return };
+        match message {
+            ToPeer::Ping { nonce } => self.say_to_peer(conn, ToPeer::Pong { nonce }),
+            ToPeer::Pong { nonce } => self.on_pong(now, conn, nonce),
+            ToPeer::RoomHello { room, have, heads } => self.on_room_hello(now, conn, room, have, heads.into_vec()),
+            ToPeer::Entry { entry } => self.on_entry(now, conn, key, &person, entry, out),
+            ToPeer::EntryAck { room, have } => self.on_acknowledged(conn, key, Some(room), have),
+            ToPeer::Private { message } => self.on_private(conn, key, &person, message),
+            ToPeer::PrivateAck { have } => self.on_acknowledged(conn, key, None, have),
+            ToPeer::Hello { .. } | ToPeer::Bye { .. } => {
+                out.close(conn, CloseHow::Abort);
+                self.on_link_lost(now, conn, Some(Fault::Unexpected), out);
+            }
+        }
+    }
+
+    fn on_private(&mut self, conn: ConnId, author: Key, person: &PersonId, message: PrivateMessage) {
+        let seen = self.private_have(&author);
+        if message.log == seen.log && message.seq <= seen.seq {
+            self.acks.insert((conn, None), seen);
+            return;
+        }
+        let have = Have { log: message.log, seq: message.seq };
+        self.private_seen.insert(author, have);
+        let incoming = Incoming {
+            number: self.next_received(),
+            id: private_id(&author, message.log, message.seq),
+            from: person.1.clone(),
+            room: None,
+            scope: Some(message.scope),
+            at: message.at,
+            text: message.text.into_string(),
+            gap: false,
+        };
+        self.changes.push(Change::PrivateSeen { author, have, incoming: incoming.clone() });
+        self.tell(Notice::Message(incoming));
+        self.acks.insert((conn, None), have);
+    }
+
+    fn next_received(&mut self) -> u64 {
+        self.received += 1;
+        self.received
+    }
+
+    fn on_entry(&mut self, now: Time, conn: ConnId, author: Key, person: &PersonId, entry: SignedEntry, out: &mut Out) {
+        if entry.entry.author != author || !entry.verify() {
+            out.close(conn, CloseHow::Abort);
+            return self.on_link_lost(now, conn, Some(Fault::Forged), out);
+        }
+        let id = entry.entry.room;
+        let realm = self.realm();
+        let Some(room) = self.rooms.get(&id) else { return };
+        // Someone who has just left may still have something under way; the roster decides.
+        if !room.members.contains(&person.1) || (person.0 != realm && person.0 == Realm::Lan) {
+            return;
+        }
+        let may_come = room.members.iter().any(|member| {
+            *member != person.1 && self.people.find(&(realm, member.clone())).is_some_and(|other| self.may_bring(other))
+        });
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        if room.log.offer(now, entry, may_come) == Offer::Known {
+            let have = room.log.have_of(&author);
+            if have.log != 0 {
+                self.acks.insert((conn, Some(id)), have);
+            }
+            return;
+        }
+        self.release_entries(now, id);
+    }
+
+    /// Whether what someone said can be expected soon: it is linked, or it is there and not known to be out of reach.
+    fn may_bring(&self, person: &Person) -> bool {
+        let Some(key) = person.usable_key() else { return false };
+        self.links.up(&key).is_some() || (person.online && !person.held && person.redial.failures() < 2)
+    }
+
+    /// Shows the entries whose turn has come.
+    pub(super) fn release_entries(&mut self, now: Time, id: RoomId) {
+        let realm = self.realm();
+        loop {
+            let Some(room) = self.rooms.get_mut(&id) else { return };
+            let Some(released) = room.log.next_released(now) else {
+                match room.log.deadline() {
+                    Some(at) => self.timers.set(Timer::Room(id), at),
+                    None => self.timers.clear(Timer::Room(id)),
+                }
+                return;
+            };
+            let (signed, gap) = (released.entry, released.gap);
+            let name = room.record.name.clone();
+            let author = signed.entry.author;
+            let have = room.log.have_of(&author);
+            let person = self.people.with_key(realm, &author).or_else(|| self.people.any_with_key(&author));
+            let Some((_, from)) = person.cloned() else { continue };
+            let Body::Text { text } = &signed.entry.body;
+            let incoming = Incoming {
+                number: self.received + 1,
+                id: signed.entry.id().to_string(),
+                from,
+                room: Some(name),
+                scope: None,
+                at: signed.entry.at,
+                text: text.as_str().to_owned(),
+                gap,
+            };
+            self.received += 1;
+            self.changes.push(Change::EntrySeen { entry: signed, incoming: incoming.clone() });
+            self.tell(Notice::Message(incoming));
+            if let Some(conn) = self.links.up(&author) {
+                self.acks.insert((conn, Some(id)), have);
+            }
+        }
+    }
+
+    /// Someone is a member of a room: where a link to it stands, it is told that its entries are welcome.
+    pub(super) fn on_member(&mut self, now: Time, room: RoomId, user: &Name) {
+        let id = (self.realm(), user.clone());
+        let Some(key) = self.people.find(&id).and_then(Person::usable_key) else { return };
+        match self.links.up(&key) {
+            Some(conn) => self.greet_room(now, conn, room),
+            None => self.consider_dial(now, &id),
+        }
+    }
+
+    /// Greets a link in each room that is shared with it.
+    pub(super) fn greet_rooms(&mut self, now: Time, conn: ConnId) {
+        let Some((realm, user)) = self.links.find(conn).and_then(|link| link.person.clone()) else { return };
+        if realm != self.realm() || realm == Realm::Lan {
+            return;
+        }
+        let shared = self.rooms.iter().filter(|(_, room)| room.members.contains(&user)).map(|(id, _)| *id);
+        for room in shared.collect::<Vec<_>>() {
+            self.greet_room(now, conn, room);
+        }
+    }
+
+    fn greet_room(&mut self, now: Time, conn: ConnId, id: RoomId) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let Some(key) = link.key else { return };
+        let early = link.early_rooms.remove(&id);
+        let Some(room) = self.rooms.get(&id) else { return };
+        let have = room.log.have_of(&key);
+        let heads = List::truncated(room.log.newest_heads());
+        self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads });
+        if let Some((have, heads)) = early {
+            self.on_room_hello(now, conn, id, have, heads);
+        }
+    }
+
+    fn on_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let (Some(key), Some((_, user))) = (link.key, link.person.clone()) else { return };
+        let member = self.rooms.get(&id).is_some_and(|room| room.members.contains(&user));
+        if !member {
+            if link.early_rooms.len() < EARLY_ROOMS_MAX {
+                link.early_rooms.insert(id, (have, heads));
+            }
+            return;
+        }
+        if let Some(room) = self.rooms.get_mut(&id) {
+            let kept = room.log.take_baseline(key, &heads);
+            if !kept.is_empty() {
+                self.changes.push(Change::Baseline { room: id, heads: kept });
+                self.release_entries(now, id);
+            }
+        }
+        self.on_place_ready(conn, Some(id), have);
+    }
+
+    /// Someone is no member any more: what waits for it there is dropped.
+    pub(super) fn drop_receiver(&mut self, room: RoomId, user: &Name) {
+        let id = (self.realm(), user.clone());
+        let Some(key) = self.people.find(&id).and_then(|person| person.pinned) else { return };
+        let count = self.outbox.drop_place(&key, Some(room));
+        if count > 0 {
+            self.changes.push(Change::ReceiverDropped { room: Some(room), receiver: key });
+            self.note(Note::Dropped { user: user.clone(), count });
+        }
+        if let Some(link) = self.links.up(&key).and_then(|conn| self.links.find_mut(conn)) {
+            link.cursors.remove(&Some(room));
+            link.early_rooms.remove(&room);
+        }
+    }
+
+    /// Answers the requests that waited for a queue to shorten.
+    pub(super) fn release_crowded(&mut self, _now: Time) {
+        if self.crowded.is_empty() {
+            return;
+        }
+        let crowd = self.links.all_up().any(|(key, _)| self.outbox.waiting(&key) > CROWD);
+        if !crowd || self.stopping {
+            for token in std::mem::take(&mut self.crowded) {
+                self.outcome(token, None);
+            }
+        }
+    }
+
+    /// Goes on with the requests that waited for acknowledgements.
+    pub(super) fn check_draining(&mut self, now: Time, out: &mut Out) {
+        if self.draining.is_empty() {
+            return;
+        }
+        let done = self.draining.iter().filter(|(_, what)| !self.is_draining(**what)).map(|(token, _)| *token);
+        for token in done.collect::<Vec<_>>() {
+            self.on_drained(now, token, out);
+        }
+    }
+
+    fn is_draining(&self, what: Draining) -> bool {
+        let place = match what {
+            Draining::All => None,
+            Draining::Leave(room) | Draining::Delete(room) => Some(room),
+        };
+        self.outbox.receivers().any(|key| {
+            let waits = match place {
+                None => self.outbox.waiting(key) > 0,
+                Some(room) => self.outbox.waiting_in(key, Some(room)) > 0,
+            };
+            let soon = || {
+                let person = self.people.any_with_key(key).and_then(|id| self.people.find(id));
+                person.is_some_and(|person| self.may_bring(person))
+            };
+            waits && (self.links.up(key).is_some() || soon())
+        })
+    }
+}
+
+fn size_of_message(message: &Message) -> usize {
+    let text = match message {
+        Message::Entry(entry) => {
+            let Body::Text { text } = &entry.entry.body;
+            text.as_str().len() + entry.entry.parents.len() * 32
+        }
+        Message::Private(message) => message.text.as_str().len(),
+    };
+    text + OVERHEAD_BYTES
+}

@@ -1,0 +1,621 @@
+//! The tracker's side of a peer: dialling it, logging in, its answers, and what it pushes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{
+    change::{Change, Realm},
+    interface::{Credentials, Note, Notice, PeerEvent, Problem},
+    machine::{Out, Output, Peer, Room, Timer},
+    people::Shown,
+    session::{Asked, Stage},
+};
+use crate::{
+    channel::{Channel, Preface, Step},
+    error::Fault,
+    identity::Key,
+    limits::ms,
+    machine::{Action, CloseHow, ConnId, Refusal, RequestId},
+    names::Name,
+    room::Log,
+    time::Time,
+    wire::{
+        codec::Wire as _,
+        room::RoomId,
+        tracker::{CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, RoomEvent, RoomState, ToTracker},
+    },
+};
+
+impl Peer {
+    /// Begins an attempt to reach the tracker, unless one is under way.
+    pub(super) fn start_session(&mut self, _now: Time, out: &mut Out) {
+        let Some(address) = &self.session.address else { return };
+        if self.stopping
+            || self.session.credentials.is_none()
+            || !matches!(self.session.stage, Stage::Off | Stage::Waiting | Stage::Confirming(_))
+        {
+            return;
+        }
+        let request = self.ids.next_request();
+        self.timers.clear(Timer::Tracker);
+        self.session.stage = Stage::Resolving(request);
+        out.push(Action::Resolve { request, host: address.host.clone(), port: address.port });
+    }
+
+    pub(super) fn handle_resolved(&mut self, now: Time, request: RequestId, addresses: Vec<SocketAddr>, out: &mut Out) {
+        if !matches!(self.session.stage, Stage::Resolving(wanted) if wanted == request) {
+            return;
+        }
+        if addresses.is_empty() {
+            let host = self.session.address.as_ref().map_or_else(String::new, |address| address.host.clone());
+            self.on_session_failed(now, Problem::TrackerUnknownHost { host }, out);
+        } else {
+            self.dial_tracker(now, addresses, out);
+        }
+    }
+
+    fn dial_tracker(&mut self, now: Time, mut addresses: Vec<SocketAddr>, out: &mut Out) {
+        let address = addresses.remove(0);
+        let conn = self.ids.next_conn();
+        self.session.stage = Stage::Dialling(conn, addresses);
+        self.timers.set(Timer::Progress(conn), now + ms(self.limits.dial_ms_max));
+        out.push(Action::Connect { conn, address });
+    }
+
+    pub(super) fn on_tracker_opened(&mut self, now: Time, conn: ConnId, out: &mut Out) {
+        self.session.stage = Stage::Channel(conn);
+        self.session.heard = now;
+        self.timers.set(Timer::Progress(conn), now + ms(self.limits.handshake_ms_max));
+        let rng = self.seed.stream("channel", conn.0);
+        let channel = out
+            .send_with(conn, |bytes| Channel::dial(Preface::Tracker, self.identity.clone(), &self.statics, rng, bytes));
+        self.session.channel = Some(channel);
+    }
+
+    pub(super) fn on_tracker_refused(&mut self, now: Time, conn: ConnId, reason: Refusal, out: &mut Out) {
+        self.timers.clear(Timer::Progress(conn));
+        self.timers.clear(Timer::Alive(conn));
+        self.session.channel = None;
+        let stage = std::mem::replace(&mut self.session.stage, Stage::Waiting);
+        if let Stage::Dialling(_, rest) = stage
+            && !rest.is_empty()
+        {
+            return self.dial_tracker(now, rest, out);
+        }
+        let tracker = self.session.address_text();
+        self.on_session_failed(now, Problem::TrackerUnreachable { tracker, reason }, out);
+    }
+
+    /// The connection is gone: by its end, by a fault of the tracker's, or by silence.
+    pub(super) fn on_tracker_lost(&mut self, now: Time, fault: Option<Fault>, out: &mut Out) {
+        if let Some(conn) = self.session.conn() {
+            self.timers.clear(Timer::Progress(conn));
+            self.timers.clear(Timer::Alive(conn));
+        }
+        self.session.channel = None;
+        let tracker = self.session.address_text();
+        let problem = fault.map(|fault| Problem::TrackerFault { tracker, fault });
+        self.on_session_failed(now, problem.unwrap_or(Problem::TrackerSilent), out);
+    }
+
+    fn on_tracker_fault(&mut self, now: Time, conn: ConnId, fault: Fault, out: &mut Out) {
+        out.close(conn, CloseHow::Abort);
+        self.on_tracker_lost(now, Some(fault), out);
+    }
+
+    /// An attempt failed, or the session was lost: it is tried again, unless a request asked for it just now.
+    fn on_session_failed(&mut self, now: Time, problem: Problem, _out: &mut Out) {
+        self.fail_asked();
+        self.session.channel = None;
+        if self.stopping {
+            self.session.stage = Stage::Off;
+            return;
+        }
+        if let Some(token) = self.session.login_token.take() {
+            self.session.stage = Stage::Off;
+            self.session.credentials = None;
+            self.outcome(token, Some(problem));
+            return;
+        }
+        let first = self.session.redial.failures() == 0;
+        let wait = self.session.redial.next_wait(&mut self.jitter);
+        self.session.stage = Stage::Waiting;
+        self.timers.set(Timer::Tracker, now + wait);
+        if first {
+            if self.session.stood {
+                let retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                self.note(Note::TrackerLost { tracker: self.session.address_text(), retry_ms });
+            } else {
+                self.tell(Notice::Failed(problem));
+            }
+        }
+    }
+
+    /// The tracker refused, or this peer refuses the tracker: that does not change by trying again.
+    fn on_session_refused(&mut self, problem: Problem, out: &mut Out) {
+        let credentials = self.session.credentials.clone();
+        self.end_session(None, out);
+        let bad = problem == Problem::Tracker { failure: Failure::BadCredentials };
+        if let (true, Some(Credentials { name, password: None, .. })) = (bad, credentials) {
+            let tracker = self.session.address_text();
+            self.tell(Notice::PasswordNeeded { user: name, tracker });
+        }
+        match self.session.login_token.take() {
+            Some(token) => self.outcome(token, Some(problem)),
+            None => self.tell(Notice::Failed(problem)),
+        }
+    }
+
+    /// Ends the session for good, with a goodbye where the channel stands.
+    pub(super) fn end_session(&mut self, goodbye: Option<Goodbye>, out: &mut Out) {
+        self.timers.clear(Timer::Tracker);
+        if let Some(conn) = self.session.conn() {
+            self.timers.clear(Timer::Progress(conn));
+            self.timers.clear(Timer::Alive(conn));
+            match (goodbye, self.session.channel.take()) {
+                (Some(reason), Some(channel)) if channel.is_established() => {
+                    self.say_to_tracker(conn, ToTracker::Bye { reason });
+                    self.closing.insert(conn, channel);
+                    self.said.push(Output::Close(conn, CloseHow::Flush));
+                }
+                _ => out.close(conn, CloseHow::Abort),
+            }
+        }
+        self.session.stage = Stage::Off;
+        self.session.credentials = None;
+        self.session.channel = None;
+        self.session.stood = false;
+        self.fail_asked();
+    }
+
+    pub(super) fn on_tracker_bytes(&mut self, now: Time, conn: ConnId, bytes: &[u8], out: &mut Out) {
+        self.session.heard = now;
+        if let Some(channel) = &mut self.session.channel {
+            channel.handle_bytes(bytes);
+        }
+        loop {
+            if self.session.conn() != Some(conn) {
+                return;
+            }
+            let Some(channel) = &mut self.session.channel else { return };
+            let max = self.limits.frame_bytes_max;
+            match out.send_with(conn, |reply| channel.next_step(max, reply)) {
+                Ok(None) => return,
+                Ok(Some(Step::Identified(key))) => self.on_tracker_identified(key, conn, out),
+                Ok(Some(Step::Established(key))) => self.on_tracker_established(now, key, conn),
+                Ok(Some(Step::Message(message))) => match FromTracker::from_bytes(&message) {
+                    Ok(message) => self.on_tracker_message(now, conn, message, out),
+                    Err(_) => return self.on_tracker_fault(now, conn, Fault::Malformed, out),
+                },
+                Err(fault) => return self.on_tracker_fault(now, conn, fault, out),
+            }
+        }
+    }
+
+    fn on_tracker_identified(&mut self, shown: Key, conn: ConnId, out: &mut Out) {
+        let tracker = self.session.address_text();
+        let named = self.session.address.as_ref().and_then(|address| address.key);
+        let expected = named.or_else(|| self.trackers.get(&tracker).copied());
+        match expected {
+            Some(expected) if expected != shown => {
+                out.close(conn, CloseHow::Abort);
+                self.forget_tracker_conn(conn);
+                self.on_session_refused(Problem::TrackerKeyChanged { tracker, expected, shown }, out);
+                return;
+            }
+            None if !self.trust_new => {
+                out.close(conn, CloseHow::Abort);
+                self.forget_tracker_conn(conn);
+                self.session.stage = Stage::Confirming(shown);
+                self.tell(Notice::UnknownTracker { tracker, key: shown });
+                return;
+            }
+            Some(_) | None => self.pin_tracker(shown),
+        }
+        if let Some(channel) = &mut self.session.channel {
+            out.send_with(conn, |bytes| channel.confirm(bytes));
+        }
+    }
+
+    fn forget_tracker_conn(&mut self, conn: ConnId) {
+        self.timers.clear(Timer::Progress(conn));
+        self.timers.clear(Timer::Alive(conn));
+        self.session.channel = None;
+        self.session.stage = Stage::Waiting;
+    }
+
+    fn pin_tracker(&mut self, key: Key) {
+        let tracker = self.session.address_text();
+        if self.trackers.insert(tracker.clone(), key) != Some(key) {
+            self.changes.push(Change::TrackerPinned { address: tracker.clone(), key });
+            self.note(Note::TrackerPinned { tracker, key });
+        }
+    }
+
+    /// The person judged the key of an unknown tracker.
+    pub(super) fn on_tracker_judged(&mut self, now: Time, key: Key, accept: bool, out: &mut Out) {
+        if !matches!(self.session.stage, Stage::Confirming(shown) if shown == key) {
+            return;
+        }
+        if accept {
+            self.pin_tracker(key);
+            self.start_session(now, out);
+        } else {
+            let tracker = self.session.address_text();
+            self.on_session_refused(Problem::TrackerNotTrusted { tracker, key }, out);
+        }
+    }
+
+    fn on_tracker_established(&mut self, now: Time, key: Key, conn: ConnId) {
+        self.session.key = Some(key);
+        self.session.stage = Stage::LoggingIn(conn);
+        self.timers.set(Timer::Progress(conn), now + ms(self.limits.request_ms_max));
+        let Some(Credentials { name, password, register, token }) = self.session.credentials.clone() else { return };
+        let (request, claimed) = (self.next_request(Asked::Login), self.claimed());
+        let message = match (password, register) {
+            (Some(password), true) => ToTracker::Register { request, name, password, token, claimed },
+            (Some(password), false) => ToTracker::LoginPassword { request, name, password, claimed },
+            (None, _) => ToTracker::LoginKey { request, name, claimed },
+        };
+        self.say_to_tracker(conn, message);
+    }
+
+    /// Where this peer can be dialled: the address that it listens on first, then those of its interfaces.
+    pub(super) fn claimed(&self) -> Claimed {
+        let Some(listen) = self.listen else { return Claimed::truncated(Vec::new()) };
+        let mut claimed = vec![listen];
+        if listen.ip().is_unspecified() {
+            let reachable = |ip: &&IpAddr| !ip.is_loopback() && (listen.is_ipv6() || ip.is_ipv4());
+            claimed.extend(self.interfaces.iter().filter(reachable).map(|ip| SocketAddr::new(*ip, listen.port())));
+        }
+        claimed.truncate(CLAIMED_MAX);
+        Claimed::truncated(claimed)
+    }
+
+    fn next_request(&mut self, asked: Asked) -> u32 {
+        let request = self.session.next_request;
+        self.session.next_request = self.session.next_request.wrapping_add(1);
+        self.session.asked.insert(request, asked);
+        request
+    }
+
+    /// Asks the tracker something for a request of the person's, or answers that it can't be asked.
+    pub(super) fn ask_tracker(&mut self, now: Time, token: u64, asked: Asked, ask: impl FnOnce(u32) -> ToTracker) {
+        let Some(conn) = self.session.up() else {
+            let problem = if self.session.address.is_none() { Problem::NoTracker } else { Problem::NotLoggedIn };
+            self.outcome(token, Some(problem));
+            return;
+        };
+        if self.session.asked.len() >= self.limits.asks_max {
+            self.outcome(token, Some(Problem::TooManyRequests));
+            return;
+        }
+        let request = self.next_request(asked);
+        self.expire(now, token, self.limits.request_ms_max);
+        self.say_to_tracker(conn, ask(request));
+    }
+
+    /// Asks the tracker where someone is who shares no room with this peer, and so is not told of unasked.
+    pub(super) fn look_up(&mut self, user: &Name) {
+        let Some(conn) = self.session.up() else { return };
+        let request = self.next_request(Asked::Look { user: user.clone() });
+        self.say_to_tracker(conn, ToTracker::WhoisName { request, name: user.clone() });
+    }
+
+    /// Asks the tracker whose key a link has.
+    pub(super) fn ask_identity(&mut self, link: ConnId, key: Key) -> bool {
+        let Some(conn) = self.session.up() else { return false };
+        let request = self.next_request(Asked::Identify { conn: link });
+        self.say_to_tracker(conn, ToTracker::WhoisKey { request, key });
+        true
+    }
+
+    pub(super) fn ping_tracker(&mut self, conn: ConnId) {
+        let nonce = self.nonces.next_u64();
+        self.say_to_tracker(conn, ToTracker::Ping { nonce });
+    }
+
+    fn fail_asked(&mut self) {
+        for asked in std::mem::take(&mut self.session.asked).into_values() {
+            match asked {
+                Asked::Login => {}
+                Asked::Identify { conn } => self.refuse_link(conn, Goodbye::Disconnected),
+                Asked::Look { user } => self.on_looked(&user),
+                Asked::Plain { token }
+                | Asked::Logout { token }
+                | Asked::Enter { token }
+                | Asked::Exit { token, .. }
+                | Asked::Peers { token, .. }
+                | Asked::Rooms { token, .. }
+                | Asked::Whois { token }
+                | Asked::Find { token, .. } => self.outcome(token, Some(Problem::TrackerSilent)),
+            }
+        }
+        self.creating.clear();
+    }
+
+    fn on_tracker_message(&mut self, now: Time, conn: ConnId, message: FromTracker, out: &mut Out) {
+        match message {
+            FromTracker::Ping { nonce } => self.say_to_tracker(conn, ToTracker::Pong { nonce }),
+            FromTracker::Pong { .. } => {}
+            FromTracker::Welcome { request, name, .. } => {
+                if !matches!(self.session.asked.remove(&request), Some(Asked::Login)) {
+                    return self.on_tracker_fault(now, conn, Fault::Unexpected, out);
+                }
+                self.session.stage = Stage::Up(conn);
+                self.session.syncing = true;
+                self.session.account = Some(name.clone());
+                // From now on the key is enough.
+                self.session.credentials =
+                    Some(Credentials { name: name.clone(), password: None, register: false, token: None });
+                self.me = name;
+                for room in self.rooms.values_mut() {
+                    room.fresh = false;
+                }
+            }
+            FromTracker::Synced => self.on_synced(now, conn),
+            FromTracker::Done { request } => self.on_answer(now, request, Answer::Done, out),
+            FromTracker::Failed { request, failure } => self.on_answer(now, request, Answer::Failed(failure), out),
+            FromTracker::Peers { request, rows, more } => {
+                self.on_answer(now, request, Answer::Peers(rows.into_vec(), more), out);
+            }
+            FromTracker::Rooms { request, rows, more } => {
+                self.on_answer(now, request, Answer::Rooms(rows.into_vec(), more), out);
+            }
+            FromTracker::Whois { request, contact, profile, plaintext } => {
+                self.on_contact(now, &contact, out);
+                self.on_answer(now, request, Answer::Whois(Box::new((contact, profile, plaintext))), out);
+            }
+            FromTracker::Contact { contact } => self.on_contact(now, &contact, out),
+            FromTracker::Room { room } => self.on_room(now, room),
+            FromTracker::RoomChanged { room, epoch, what, user } => {
+                self.on_room_changed(now, room, epoch, what, &user);
+            }
+            FromTracker::Bye { reason } => self.on_tracker_bye(now, conn, reason, out),
+        }
+    }
+
+    fn on_synced(&mut self, now: Time, conn: ConnId) {
+        self.session.syncing = false;
+        self.session.stood = true;
+        self.session.redial.reset();
+        self.timers.clear(Timer::Progress(conn));
+        self.set_alive(now, conn, now);
+        let gone = self.rooms.iter().filter(|(_, room)| !room.fresh).map(|(id, _)| *id).collect::<Vec<_>>();
+        for id in gone {
+            self.forget_room(id, Some(RoomEvent::Evicted), &self.me.clone());
+        }
+        let tracker = self.session.address_text();
+        self.tell(Notice::LoggedIn { user: self.me.clone(), tracker });
+        if let Some(token) = self.session.login_token.take() {
+            self.outcome(token, None);
+        }
+        // Rooms that were entered before the session stood are greeted now that both ends know of them.
+        let waiting = self.links.iter().filter(|(_, link)| !link.is_up()).map(|(conn, _)| conn).collect::<Vec<_>>();
+        for link in waiting {
+            self.identify_link(now, link);
+        }
+    }
+
+    fn on_tracker_bye(&mut self, now: Time, conn: ConnId, reason: Goodbye, out: &mut Out) {
+        out.close(conn, CloseHow::Flush);
+        match reason {
+            Goodbye::Replaced => {
+                self.forget_tracker_conn(conn);
+                self.end_session(None, out);
+                self.note(Note::Replaced);
+                self.tell(Notice::LoggedOut);
+            }
+            Goodbye::Quit => {
+                self.note(Note::TrackerQuit);
+                self.on_tracker_lost(now, None, out);
+            }
+            Goodbye::Duplicate | Goodbye::Disconnected | Goodbye::Blocked | Goodbye::Busy => {
+                self.on_tracker_lost(now, None, out);
+            }
+        }
+    }
+
+    /// Someone is told of by the tracker.
+    pub(super) fn on_contact(&mut self, now: Time, contact: &Contact, out: &mut Out) {
+        let Some(tracker) = self.session.key else { return };
+        if contact.name == self.me {
+            return;
+        }
+        let id = (Realm::Tracker(tracker), contact.name.clone());
+        let was_online = self.people.find(&id).is_some_and(|person| person.online);
+        let moved = self.people.find(&id).is_none_or(|person| *person.endpoints != *contact.endpoints);
+        self.people.handle_contact(&id, contact);
+        if let Some(key) = contact.key {
+            match self.people.show_key(&id, key) {
+                Shown::Same | Shown::ChangedBefore => {}
+                Shown::First => self.pin(&id, key),
+                Shown::Changed { old } => self.on_key_changed(&id, old, key, out),
+            }
+            self.adopt_link(&id, key);
+        }
+        let person = self.people.entry(&id);
+        if person.online && (!was_online || moved) {
+            person.redial.reset();
+            person.next_endpoint = 0;
+            person.held = false;
+        }
+        if person.online && !was_online {
+            let address = contact.endpoints.first().copied();
+            self.tell(Notice::Peer { what: PeerEvent::Found, user: contact.name.clone(), address });
+        }
+        self.consider_dial(now, &id);
+    }
+
+    /// A room that this peer is in, whole.
+    fn on_room(&mut self, now: Time, state: RoomState) {
+        let id = state.record.id();
+        if Some(state.record.tracker) != self.session.key {
+            return;
+        }
+        let created = self.creating.iter().position(|name| *name == state.record.name);
+        if let Some(created) = created {
+            self.creating.remove(created);
+        }
+        if !self.rooms.contains_key(&id) {
+            self.changes.push(Change::RoomEntered { record: state.record.clone() });
+        }
+        let limits = &self.limits;
+        let room = self.rooms.entry(id).or_insert_with(|| Room {
+            record: state.record.clone(),
+            owner: state.owner.clone(),
+            capacity: state.capacity,
+            epoch: 0,
+            members: Vec::new(),
+            roster_known: false,
+            fresh: false,
+            log: Log::of_newcomer(limits),
+        });
+        let former = std::mem::replace(&mut room.members, state.members.to_vec());
+        let was_known = std::mem::replace(&mut room.roster_known, true);
+        room.fresh = true;
+        (room.owner, room.capacity, room.epoch) = (state.owner, state.capacity, state.epoch);
+        let (name, members) = (room.record.name.clone(), room.members.clone());
+        if was_known {
+            let left = former.iter().filter(|user| !members.contains(user)).map(|user| (RoomEvent::Left, user));
+            let joined = members.iter().filter(|user| !former.contains(user)).map(|user| (RoomEvent::Joined, user));
+            for (what, user) in left.chain(joined) {
+                let notice = Notice::Room { room: name.clone(), what, user: user.clone(), members: members.clone() };
+                self.tell(notice);
+                if what == RoomEvent::Left {
+                    self.drop_receiver(id, user);
+                }
+            }
+        } else {
+            let what = if created.is_some() { RoomEvent::Created } else { RoomEvent::Joined };
+            self.tell(Notice::Room { room: name, what, user: self.me.clone(), members: members.clone() });
+        }
+        for user in &members {
+            self.on_member(now, id, user);
+        }
+    }
+
+    fn on_room_changed(&mut self, now: Time, id: RoomId, epoch: u64, what: RoomEvent, user: &Name) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        if epoch <= room.epoch {
+            return;
+        }
+        room.epoch = epoch;
+        match what {
+            RoomEvent::Created | RoomEvent::Joined => {
+                if !room.members.contains(user) {
+                    room.members.push(user.clone());
+                }
+            }
+            RoomEvent::Left | RoomEvent::Evicted => room.members.retain(|member| member != user),
+            RoomEvent::Owner => room.owner = user.clone(),
+            RoomEvent::Deleted => room.members.clear(),
+        }
+        let over = match what {
+            RoomEvent::Left | RoomEvent::Evicted => *user == self.me,
+            RoomEvent::Deleted => true,
+            RoomEvent::Created | RoomEvent::Joined | RoomEvent::Owner => false,
+        };
+        if over {
+            self.forget_room(id, Some(what), user);
+            return;
+        }
+        let (name, members) = (room.record.name.clone(), room.members.clone());
+        self.tell(Notice::Room { room: name, what, user: user.clone(), members });
+        match what {
+            RoomEvent::Joined | RoomEvent::Created => self.on_member(now, id, user),
+            RoomEvent::Left | RoomEvent::Evicted => self.drop_receiver(id, user),
+            RoomEvent::Owner | RoomEvent::Deleted => {}
+        }
+    }
+
+    /// This peer is in that room no longer.
+    pub(super) fn forget_room(&mut self, id: RoomId, what: Option<RoomEvent>, user: &Name) {
+        let Some(room) = self.rooms.remove(&id) else { return };
+        self.timers.clear(Timer::Room(id));
+        self.outbox.drop_room(id);
+        self.changes.push(Change::RoomForgotten { room: id });
+        let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();
+        for conn in conns {
+            if let Some(link) = self.links.find_mut(conn) {
+                link.cursors.remove(&Some(id));
+            }
+        }
+        if let Some(what) = what {
+            self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members: room.members });
+        }
+    }
+
+    fn on_answer(&mut self, now: Time, request: u32, answer: Answer, out: &mut Out) {
+        // An answer to a request that has expired is not an error.
+        let Some(asked) = self.session.asked.remove(&request) else { return };
+        match (asked, answer) {
+            (Asked::Login, Answer::Failed(failure)) => self.on_session_refused(Problem::Tracker { failure }, out),
+            (Asked::Identify { conn }, Answer::Whois(found)) => {
+                self.on_identity_known(now, conn, &found.0.name, out);
+            }
+            (Asked::Identify { conn }, _) => self.on_identity_unknown(now, conn, out),
+            (Asked::Look { user }, _) => {
+                self.on_looked(&user);
+                self.dial_if_there(now, &user, out);
+            }
+            (Asked::Find { token, user, request }, Answer::Whois(_)) => {
+                self.handle_found(now, token, user, request, out);
+            }
+            (Asked::Logout { token }, Answer::Done) => {
+                self.end_session(Some(Goodbye::Quit), out);
+                self.tell(Notice::LoggedOut);
+                self.outcome(token, None);
+            }
+            (Asked::Exit { token, room }, Answer::Done) => {
+                // The push came first; where it did not, the room is forgotten all the same.
+                self.forget_room(room, None, &self.me.clone());
+                self.outcome(token, None);
+            }
+            (Asked::Plain { token } | Asked::Enter { token }, Answer::Done) => self.outcome(token, None),
+            (Asked::Peers { token, prefix, rows, as_users }, Answer::Peers(page, more)) => {
+                self.on_peers_page(now, token, prefix, rows, as_users, page, more);
+            }
+            (Asked::Rooms { token, prefix, rows }, Answer::Rooms(page, more)) => {
+                self.on_rooms_page(now, token, prefix, rows, page, more);
+            }
+            (Asked::Whois { token }, Answer::Whois(found)) => {
+                let (contact, profile, plaintext) = *found;
+                self.answer_whois(token, &contact.name, profile, plaintext);
+            }
+            (
+                Asked::Plain { token }
+                | Asked::Logout { token }
+                | Asked::Enter { token }
+                | Asked::Exit { token, .. }
+                | Asked::Peers { token, .. }
+                | Asked::Rooms { token, .. }
+                | Asked::Whois { token }
+                | Asked::Find { token, .. },
+                answer,
+            ) => {
+                let problem = match answer {
+                    Answer::Failed(failure) => Problem::Tracker { failure },
+                    Answer::Done | Answer::Peers(..) | Answer::Rooms(..) | Answer::Whois(_) => {
+                        Problem::TrackerFault { tracker: self.session.address_text(), fault: Fault::Unexpected }
+                    }
+                };
+                self.creating.clear();
+                self.outcome(token, Some(problem));
+            }
+            (Asked::Login, _) => {
+                if let Some(conn) = self.session.conn() {
+                    self.on_tracker_fault(now, conn, Fault::Unexpected, out);
+                }
+            }
+        }
+    }
+}
+
+/// What the tracker answered.
+enum Answer {
+    Done,
+    Failed(Failure),
+    Peers(Vec<crate::wire::tracker::PeerRow>, bool),
+    Rooms(Vec<crate::wire::tracker::RoomRow>, bool),
+    Whois(Box<(Contact, crate::wire::tracker::Profile, bool)>),
+}
