@@ -217,3 +217,140 @@ pub struct State {
     /// What was received and kept, and may not have been shown before the program ended.
     pub unshown: Vec<Incoming>,
 }
+
+impl State {
+    /// The state after one more change: what a store does, in memory. `known_max` bounds each room's known entries.
+    ///
+    /// A store must agree with it; simulators use it as their disk.
+    pub fn apply(&mut self, change: &Change, known_max: usize) {
+        match change {
+            Change::TrackerPinned { address, key } => {
+                self.trackers.retain(|(of, _)| of != address);
+                self.trackers.push((address.clone(), *key));
+            }
+            Change::Pinned { realm, name, key } => {
+                self.pins.retain(|(of, pinned, _)| (of, pinned) != (realm, name));
+                self.pins.push((*realm, name.clone(), *key));
+            }
+            Change::Verified { key, verified } => {
+                self.verified.retain(|of| of != key);
+                if *verified {
+                    self.verified.push(*key);
+                }
+            }
+            Change::Blocked { realm, name, blocked } => {
+                self.blocked.retain(|of| of != &(*realm, name.clone()));
+                if *blocked {
+                    self.blocked.push((*realm, name.clone()));
+                }
+            }
+            Change::RoomEntered { record } => {
+                let (record, said, seen, known) = (record.clone(), 0, Vec::new(), Vec::new());
+                self.rooms.push(RoomLog { record, said, seen, known });
+            }
+            Change::RoomForgotten { room } => {
+                self.rooms.retain(|kept| kept.record.id() != *room);
+                self.unacknowledged
+                    .retain(|kept| !matches!(kept, Unacknowledged::Entry { entry, .. } if entry.entry.room == *room));
+            }
+            Change::Baseline { room, heads } => {
+                for head in heads {
+                    self.know(*room, *head, Vec::new(), known_max);
+                }
+            }
+            Change::EntrySaid { entry, receivers } => {
+                let (id, room, seq) = (entry.entry.id(), entry.entry.room, entry.entry.seq);
+                if let Some(kept) = self.room_mut(room) {
+                    kept.said = seq;
+                }
+                self.know(room, id, entry.entry.parents.to_vec(), known_max);
+                if !receivers.is_empty() {
+                    let (entry, receivers) = (entry.clone(), receivers.clone());
+                    self.unacknowledged.push(Unacknowledged::Entry { entry, receivers });
+                }
+            }
+            Change::EntrySeen { entry, incoming } => {
+                let (author, log, seq) = (entry.entry.author, entry.entry.log, entry.entry.seq);
+                if let Some(kept) = self.room_mut(entry.entry.room) {
+                    kept.seen.retain(|(of, _)| *of != author);
+                    kept.seen.push((author, Have { log, seq }));
+                }
+                self.know(entry.entry.room, entry.entry.id(), entry.entry.parents.to_vec(), known_max);
+                self.receive(incoming);
+            }
+            Change::PrivateSaid { message, receivers } => {
+                self.private_said = message.seq;
+                if !receivers.is_empty() {
+                    let (message, receivers) = (message.clone(), receivers.clone());
+                    self.unacknowledged.push(Unacknowledged::Private { message, receivers });
+                }
+            }
+            Change::PrivateSeen { author, have, incoming } => {
+                self.private_seen.retain(|(of, _)| of != author);
+                self.private_seen.push((*author, *have));
+                self.receive(incoming);
+            }
+            Change::EntriesAcknowledged { room, receiver, have } => {
+                self.release(receiver, |kept| match kept {
+                    Unacknowledged::Entry { entry, .. } => entry.entry.room == *room && entry.entry.seq <= have.seq,
+                    Unacknowledged::Private { .. } => false,
+                });
+            }
+            Change::PrivateAcknowledged { receiver, have } => {
+                self.release(receiver, |kept| match kept {
+                    Unacknowledged::Entry { .. } => false,
+                    Unacknowledged::Private { message, .. } => message.seq <= have.seq,
+                });
+            }
+            Change::ReceiverDropped { room, receiver } => {
+                self.release(receiver, |kept| match kept {
+                    Unacknowledged::Entry { entry, .. } => Some(entry.entry.room) == *room,
+                    Unacknowledged::Private { .. } => room.is_none(),
+                });
+            }
+            Change::ReceiverMoved { from, to } => {
+                for kept in &mut self.unacknowledged {
+                    let (Unacknowledged::Entry { receivers, .. } | Unacknowledged::Private { receivers, .. }) = kept;
+                    for receiver in receivers {
+                        if receiver == from {
+                            *receiver = *to;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was received up to that number has been shown.
+    pub fn shown(&mut self, number: u64) {
+        self.unshown.retain(|incoming| incoming.number > number);
+    }
+
+    fn room_mut(&mut self, room: RoomId) -> Option<&mut RoomLog> {
+        self.rooms.iter_mut().find(|kept| kept.record.id() == room)
+    }
+
+    fn know(&mut self, room: RoomId, id: EntryId, parents: Vec<EntryId>, known_max: usize) {
+        if let Some(kept) = self.room_mut(room) {
+            kept.known.push((id, parents));
+            let over = kept.known.len().saturating_sub(known_max);
+            kept.known.drain(..over);
+        }
+    }
+
+    fn receive(&mut self, incoming: &Incoming) {
+        self.received = incoming.number;
+        self.unshown.push(incoming.clone());
+    }
+
+    fn release(&mut self, receiver: &Key, applies: impl Fn(&Unacknowledged) -> bool) {
+        self.unacknowledged.retain_mut(|kept| {
+            if applies(kept) {
+                let (Unacknowledged::Entry { receivers, .. } | Unacknowledged::Private { receivers, .. }) = kept;
+                receivers.retain(|of| of != receiver);
+                return !receivers.is_empty();
+            }
+            true
+        });
+    }
+}
