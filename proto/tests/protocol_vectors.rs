@@ -10,6 +10,7 @@ use papo_proto::{
     identity::{Context, Identity, Key, verification_digits},
     limits::{FRAME_BYTES_MAX, Limits},
     names::{NAME_BYTES_MAX, NAME_CHARS_MAX, Name},
+    peer::outbox::private_id,
     rng::{Seed, Stream},
     time::Wall,
     wire::{
@@ -306,6 +307,8 @@ fn rooms_and_entries_have_the_document_s_bytes_ids_and_signatures() {
     let block = Block::new("rooms");
     block.check("creation record", &record());
     block.check_bytes("room id", &record().id().0);
+    let private = block.bytes("private message id");
+    assert_eq!(private_id(&ana().key(), 0xa1, 5), hex::encode(&private));
     let first = entry(1, vec![], "oi");
     let second = entry(2, vec![first.id(), EntryId([5; 32])], "olá, 日本");
     for (number, entry) in [(1, first), (2, second)] {
@@ -429,7 +432,10 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
     };
     for row in [
         format!("| handshake frames | exactly {FIRST_BYTES}, {SECOND_BYTES} and {THIRD_BYTES} bytes |"),
-        format!("before login, after its length | {} bytes |", thousands(limits.frame_before_login_bytes_max)),
+        format!(
+            "of a link before `Hello`, after its length | {} bytes |",
+            thousands(limits.frame_before_login_bytes_max)
+        ),
         format!("| any other frame after its length | {} bytes |", thousands(FRAME_BYTES_MAX)),
         format!("| name | {NAME_CHARS_MAX} characters, {NAME_BYTES_MAX} bytes |"),
         format!("| text of a message | {} bytes |", thousands(TEXT_BYTES_MAX)),
