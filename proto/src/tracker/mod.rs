@@ -2,14 +2,20 @@
 //!
 //! - [`change`]: what is kept, as an ordered log of changes.
 //! - [`directory`]: users, rooms and memberships; applies changes deterministically and does nothing else.
-//! - [`admission`]: who may try a password, and when.
-//! - [`session`]: one connection's life.
-//! - [`machine`]: the root that ties them together.
+//! - [`admission`]: how many connections come in, from where.
+//! - [`passwords`]: who may try a password, and when.
+//! - [`endpoints`]: which addresses of a session are passed on.
+//! - [`interface`]: how it and its host talk.
 //!
 //! Invariant: the tracker never sees a message of a room or between two peers.
 
+pub mod admission;
 pub mod change;
+pub mod directory;
+pub mod endpoints;
 pub mod interface;
+pub mod passwords;
 
 pub use change::Change;
+pub use directory::{Directory, Inconsistent};
 pub use interface::{Command, Notice, Registration, Start};
