@@ -5,6 +5,8 @@
 //! - [`admission`]: how many connections come in, from where.
 //! - [`passwords`]: who may try a password, and when.
 //! - [`endpoints`]: which addresses of a session are passed on.
+//! - [`session`]: one connection's life.
+//! - [`machine`]: the root that ties them together; what messages mean is in `login` and `requests`.
 //! - [`interface`]: how it and its host talk.
 //!
 //! Invariant: the tracker never sees a message of a room or between two peers.
@@ -14,8 +16,15 @@ pub mod change;
 pub mod directory;
 pub mod endpoints;
 pub mod interface;
+mod login;
+pub mod machine;
 pub mod passwords;
+mod requests;
+pub mod session;
+#[cfg(test)]
+mod tests;
 
 pub use change::Change;
 pub use directory::{Directory, Inconsistent};
 pub use interface::{Command, Notice, Registration, Start};
+pub use machine::Tracker;

@@ -1,0 +1,248 @@
+//! What strangers and greedy clients meet: bounds at the limit and one past it.
+
+use super::*;
+use crate::{
+    channel::TAG_BYTES,
+    wire::tracker::{Profile, StatusText},
+};
+
+#[test]
+fn before_login_only_pings_and_logins_are_heard_and_the_rest_is_counted() {
+    let mut world = World::new();
+    let conn = world.connect("10.0.0.1:4000", 1);
+    assert_eq!(world.ask(conn, &create(1, "sala", 0)), ["Failed 1 NotLoggedIn"]);
+    assert_eq!(world.ask(conn, &ToTracker::Moved { claimed: claimed(&[]) }), [""; 0]);
+    assert_eq!(world.ask(conn, &ToTracker::Ping { nonce: 9 }), ["Pong 9"]);
+    assert_eq!(world.faults(), [Fault::Unexpected, Fault::Unexpected]);
+    for request in 3..8 {
+        assert_eq!(world.ask(conn, &join(request, "sala")), [format!("Failed {request} NotLoggedIn")]);
+    }
+    assert_eq!(world.closed(conn), None);
+    assert_eq!(world.ask(conn, &join(8, "sala")), ["Failed 8 NotLoggedIn"]);
+    assert_eq!(world.closed(conn), Some(CloseHow::Flush), "the eighth is one too many");
+    assert!(world.tracker.sessions.is_empty());
+}
+
+#[test]
+fn a_frame_before_login_has_at_most_1024_bytes() {
+    let mut world = World::new();
+    // A message of the longest length that fits is heard (and is none): the frame itself was let through.
+    for (length, fault) in [(1_024 - TAG_BYTES, Fault::Malformed), (1_025 - TAG_BYTES, Fault::FrameTooLong)] {
+        let conn = world.connect("10.0.0.1:4000", 1);
+        let mut frame = Vec::new();
+        world.client(conn).channel.seal(&vec![0; length], &mut frame);
+        world.bytes(conn, &frame);
+        assert_eq!((world.closed(conn), world.faults().pop()), (Some(CloseHow::Abort), Some(fault)));
+    }
+    let conn = world.connect("10.0.0.1:4000", 1);
+    let mut header = Vec::new();
+    frame::encode(&mut header, |out| out.resize(out.len() + 65_535, 0));
+    world.bytes(conn, &header[..2]);
+    assert_eq!(world.faults().pop(), Some(Fault::FrameTooLong), "refused by its length alone");
+}
+
+#[test]
+fn after_login_a_frame_may_be_longer() {
+    let mut world = World::new();
+    let ana = world.register("ana", 1);
+    let profile = Profile::new("x".repeat(1_024)).expect("at the bound");
+    assert_eq!(world.ask(ana, &ToTracker::SetProfile { request: 2, text: profile }), ["Done 2"]);
+    world.ask(ana, &ToTracker::Logout { request: 3 });
+    let mut frame = Vec::new();
+    world.client(ana).channel.seal(&[0; 2_000], &mut frame);
+    world.bytes(ana, &frame);
+    assert_eq!(world.faults().pop(), Some(Fault::FrameTooLong), "logged out, the bound is the old one");
+}
+
+#[test]
+fn what_is_no_message_closes_the_connection_and_is_counted() {
+    let mut world = World::new();
+    for (bytes, fault) in [
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], Fault::NotPapo),
+        (b"\x16\x03\x01\x02\x00", Fault::NotPapo),
+        (b"papo/1 peer\n", Fault::WrongPreface),
+        (b"papo/1 tracker\n\xff\xff", Fault::FrameTooLong),
+    ] {
+        let conn = world.open("10.0.0.1:4000");
+        world.bytes(conn, bytes);
+        assert_eq!((world.closed(conn), world.faults().pop()), (Some(CloseHow::Abort), Some(fault)));
+    }
+    let ana = world.register("ana", 1);
+    let mut frame = Vec::new();
+    world.client(ana).channel.seal(&[99, 1, 2], &mut frame);
+    world.bytes(ana, &frame);
+    assert_eq!(world.faults().pop(), Some(Fault::Malformed));
+    assert!(world.tracker.online.is_empty() && world.tracker.sessions.is_empty());
+    world.check_log();
+}
+
+#[test]
+fn connections_of_one_address_are_bounded_and_others_come_in() {
+    let limits = Limits { anonymous_per_address_max: 2, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let (_, second) = (world.open("10.0.0.1:1"), world.open("10.0.0.1:2"));
+    let third = world.open("10.0.0.1:3");
+    assert_eq!((world.closed(third), world.faults()), (Some(CloseHow::Abort), vec![Fault::TooManyFromAddress]));
+    let other = world.open("10.0.0.2:1");
+    assert_eq!(world.closed(other), None);
+    world.hang_up(second);
+    let fourth = world.open("10.0.0.1:4");
+    assert_eq!(world.closed(fourth), None);
+    world.pass(8_000);
+    assert_eq!(world.tracker.sessions.len(), 0);
+    assert_eq!(world.tracker.gate.admit("10.0.0.1".parse().expect("an address"), &Limits::default()), Ok(()));
+}
+
+#[test]
+fn a_session_with_too_many_requests_under_way_is_not_read_until_they_are_answered() {
+    let limits = Limits { requests_waiting_max: 2, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let ana = world.register("ana", 1);
+    world.commits_at_once = false;
+    let requests = (2..=6).map(|request| ToTracker::SetProfile { request, text: text(&request.to_string()) });
+    let bytes = world.seal(ana, &requests.collect::<Vec<_>>());
+    world.bytes(ana, &bytes);
+    assert_eq!((world.commits.len(), world.client(ana).reading), (2, false));
+    let (seq, _) = world.commits.pop_front().expect("two wait");
+    world.event(Event::Committed(seq));
+    assert_eq!(
+        (world.show(ana), world.commits.len()),
+        (vec!["Done 2".to_owned()], 2),
+        "as one is answered, one is heard"
+    );
+    assert!(!world.client(ana).reading);
+    world.commits_at_once = true;
+    let (seq, _) = world.commits.pop_back().expect("two wait");
+    world.commits.clear();
+    world.event(Event::Committed(seq));
+    assert_eq!(world.show(ana), ["Done 3", "Done 4", "Done 5", "Done 6"]);
+    assert!(world.client(ana).reading);
+}
+
+#[test]
+fn what_comes_behind_a_login_waits_for_its_end() {
+    let mut world = World::new();
+    let ana = world.register("ana", 1);
+    world.hang_up(ana);
+    world.checks_at_once = false;
+    let conn = world.connect("10.0.0.1:5000", 1);
+    let bytes = world.seal(conn, &[login(1, "ana", "pw ana"), create(2, "sala", 0)]);
+    world.bytes(conn, &bytes);
+    assert!(!world.client(conn).reading, "what it says meanwhile stays in the kernel");
+    world.check();
+    assert_eq!(world.show(conn), ["Welcome 1 ana", "Synced", "Room sala of ana [ana]/32 @1", "Done 2"]);
+    assert!(world.client(conn).reading);
+}
+
+#[test]
+fn unfinished_frames_are_bounded_together_and_the_oldest_goes() {
+    let limits = Limits { unfinished_bytes_max: 1_000, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let conns = [1, 2, 3].map(|secret| world.connect(&format!("10.0.0.{secret}:4000"), secret));
+    let mut half = Vec::new();
+    frame::encode(&mut half, |out| out.resize(out.len() + 1_000, 0));
+    for &conn in &conns {
+        world.pass(10);
+        world.bytes(conn, &half[..400]);
+    }
+    assert_eq!(conns.map(|conn| world.closed(conn).is_some()), [true, false, false]);
+    assert_eq!(world.faults(), [Fault::UnfinishedBytes]);
+    world.hang_up(conns[1]);
+    world.hang_up(conns[2]);
+    let next = world.connect("10.0.0.4:4000", 4);
+    world.bytes(next, &half[..1_000]);
+    assert_eq!(world.closed(next), None, "what is gone is not counted");
+}
+
+#[test]
+fn what_is_held_for_one_session_is_bounded() {
+    let limits = Limits { out_bytes_max: 2_000, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let (ana, bia) = (world.register("ana", 1), world.register("bia", 2));
+    world.ask(ana, &create(2, "sala", 0));
+    world.ask(bia, &join(2, "sala"));
+    world.faults();
+    world.commits_at_once = false;
+    for request in 3..10 {
+        let text = StatusText::new(format!("{request}{}", "x".repeat(250))).expect("short");
+        world.send(ana, &ToTracker::SetStatus { request, status: crate::wire::tracker::Status::Busy, text });
+    }
+    assert_eq!((world.closed(bia), world.faults()), (Some(CloseHow::Abort), vec![Fault::SlowReader]));
+    assert_eq!(world.closed(ana), None);
+    world.commit();
+    assert_eq!(world.show(ana).last().map(String::as_str), Some("Contact bia Offline"));
+    world.check_log();
+}
+
+#[test]
+fn a_flood_of_passwords_from_one_network_delays_another_by_one_check() {
+    let limits = Limits { password_checks_max: 1, password_queue_per_network_max: 8, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let ana = world.register("ana", 1);
+    world.hang_up(ana);
+    world.checks_at_once = false;
+    let flood = (0..10u8).map(|host| {
+        let conn = world.connect(&format!("192.0.2.{host}:4000"), 9);
+        world.send(conn, &login(1, "bia", "guess"));
+        conn
+    });
+    let flood = flood.collect::<Vec<_>>();
+    assert_eq!(world.show(flood[9]), ["Failed 1 Busy"], "one is under way, eight wait");
+    let conn = world.connect("10.0.0.1:5000", 1);
+    world.send(conn, &login(1, "ana", "pw ana"));
+    world.check();
+    world.check();
+    assert_eq!(world.show(conn), ["Welcome 1 ana", "Synced"]);
+    for conn in &flood[1..] {
+        if world.closed(*conn).is_none() {
+            world.hang_up(*conn);
+        }
+    }
+    while !world.checks.is_empty() {
+        world.check();
+    }
+    assert_eq!((world.checks.len(), world.tracker.passwords.deadline()), (0, None), "who is gone is not checked");
+}
+
+#[test]
+fn guesses_from_everywhere_never_lock_the_owner_out() {
+    let mut world = World::new();
+    let ana = world.register("ana", 1);
+    world.hang_up(ana);
+    for network in 0..20 {
+        let conn = world.connect(&format!("192.0.{network}.1:4000"), 9);
+        world.send(conn, &login(1, "ana", "guess"));
+        world.pass(4_000);
+        assert_eq!(world.show(conn), ["Failed 1 BadCredentials"]);
+        world.hang_up(conn);
+    }
+    let conn = world.connect("10.0.0.1:5000", 1);
+    world.send(conn, &login(1, "ana", "pw ana"));
+    assert_eq!(world.tracker.deadline(), Some(world.now + Duration::from_secs(4)), "delayed, and not more");
+    world.pass(4_000);
+    assert_eq!(world.show(conn), ["Welcome 1 ana", "Synced"]);
+}
+
+#[test]
+fn the_last_account_that_fits_is_made_and_not_one_more() {
+    let limits = Limits { users_max: 2, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    world.register("ana", 1);
+    world.register("bia", 2);
+    let caio = world.connect("10.0.0.3:4000", 3);
+    assert_eq!(world.ask(caio, &register(1, "caio", "pw")), ["Failed 1 Full"]);
+}
+
+#[test]
+fn no_secret_shows_in_debug() {
+    let mut world = World::new();
+    world.checks_at_once = false;
+    let conn = world.connect("10.0.0.1:4000", 1);
+    world.send(conn, &register(1, "ana", "pw"));
+    let hash = crate::hex::encode(&PasswordHash::of("pw").0);
+    let shown = format!("{:?}{:?}", world.tracker, world.checks);
+    world.check();
+    let shown = format!("{shown}{:?}{:?}", world.tracker, world.log);
+    assert!(!shown.contains(&hash) && !shown.contains(&format!("{:?}", PasswordHash::of("pw").0)));
+    assert!(!shown.contains(&format!("{:?}", [200u8; 32])) && !shown.contains("phc "));
+}
