@@ -324,3 +324,182 @@ impl<M: Machine> Replay<M> {
         self.summary
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{ConnId, ListenerId, Seq};
+    use std::time::Duration;
+
+    /// Says back what it hears, with a number in front, and keeps the number.
+    struct Parrot {
+        said: u64,
+    }
+
+    impl Machine for Parrot {
+        const KIND: &'static str = "parrot";
+        type Start = u64;
+        type Command = String;
+        type Notice = String;
+        type Change = u64;
+
+        fn start(said: u64) -> Self {
+            Self { said }
+        }
+
+        fn handle(&mut self, _: Time, event: Event<'_, String>, out: &mut Outbox<String, u64>) {
+            match event {
+                Event::Received { conn, bytes } => {
+                    self.said += 1;
+                    out.push(Action::Commit { seq: Seq(self.said), changes: vec![self.said] });
+                    out.send(conn, &bytes);
+                }
+                Event::Command(text) => out.notify(text),
+                _ => {}
+            }
+        }
+
+        fn deadline(&self) -> Option<Time> {
+            None
+        }
+    }
+
+    const CONN: ConnId = ConnId(2);
+
+    fn events() -> [(u64, Event<'static, String>); 4] {
+        let listening = Event::Listening { listener: ListenerId(1), address: ([127, 0, 0, 1], 6060).into() };
+        [
+            (0, listening),
+            (5, Event::Received { conn: CONN, bytes: b"\x00\xff".into() }),
+            (5, Event::Command("olá\u{202e}\n".to_owned())),
+            (9, Event::Closed { conn: CONN, reason: crate::machine::Closed::End }),
+        ]
+    }
+
+    /// A whole recording, as a driver writes it.
+    fn recording() -> String {
+        let mut text = Vec::new();
+        encode_header(&header::<Parrot>(&0), &mut text).expect("a number is JSON");
+        let (mut parrot, mut out) = (Parrot::start(0), Outbox::default());
+        for (ms, event) in events() {
+            let now = Time::after_start(Duration::from_millis(ms));
+            encode_event(now, &event, &mut text).expect("a text is JSON");
+            parrot.handle(now, event, &mut out);
+            encode_outbox(&out, &mut text).expect("they are JSON");
+            out.drain_with(|_, _| {});
+        }
+        String::from_utf8(text).expect("JSON is text")
+    }
+
+    fn replay_text(text: &str) -> Result<Summary, ReplayError> {
+        replay::<Parrot>(text.lines())
+    }
+
+    #[track_caller]
+    fn difference(text: &str) -> Difference {
+        match replay_text(text) {
+            Err(ReplayError::Difference(difference)) => *difference,
+            other => panic!("no difference: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_recording_has_one_line_for_each_event_and_action() {
+        let expected = format!(
+            "{}{VERSION}{}",
+            r#"{"papo":""#,
+            r#"","format":1,"machine":"parrot","start":0}
+{"at":0,"event":{"listening":{"listener":1,"address":"127.0.0.1:6060"}}}
+{"at":5000000,"event":{"received":{"conn":2,"bytes":"00ff"}}}
+{"do":{"commit":{"seq":1,"changes":[1]}}}
+{"do":{"send":{"conn":2,"bytes":"00ff"}}}
+{"at":5000000,"event":{"command":"oláRIGHT_TO_LEFT\n"}}
+{"do":{"notify":"oláRIGHT_TO_LEFT\n"}}
+{"at":9000000,"event":{"closed":{"conn":2,"reason":"end"}}}
+"#
+        );
+        assert_eq!(recording(), expected.replace("RIGHT_TO_LEFT", "\u{202e}"));
+    }
+
+    #[test]
+    fn a_recording_replays_to_the_same_actions() {
+        assert_eq!(replay_text(&recording()), Ok(Summary { events: 4, actions: 3, cut: false }));
+    }
+
+    #[test]
+    fn a_recording_that_ends_anywhere_is_good_as_far_as_it_goes() {
+        let whole = recording().into_bytes();
+        let header = whole.iter().position(|&byte| byte == b'\n').expect("a header");
+        let mut former = Summary::default();
+        for end in header + 1..whole.len() {
+            let summary = replay_text(&String::from_utf8_lossy(&whole[..end])).expect("what is there is the same");
+            assert!(summary.events >= former.events && summary.actions >= former.actions, "cut at {end}");
+            former = summary;
+        }
+        assert_eq!((former.events, former.actions), (4, 3));
+        let in_an_event = String::from_utf8_lossy(&whole).replace(r#"{"do":{"send":{"conn":2,"bytes":"00ff"}}}"#, "");
+        let end = in_an_event.find("\n\n").expect("the action is gone");
+        assert_eq!(replay_text(&in_an_event[..end]), Ok(Summary { events: 2, actions: 1, cut: true }));
+        for end in 0..header {
+            assert_eq!(replay_text(&String::from_utf8_lossy(&whole[..end])), Err(ReplayError::NoRecording), "{end}");
+        }
+    }
+
+    #[test]
+    fn the_first_action_that_differs_is_shown_with_its_event() {
+        let text = recording().replace(r#""send":{"conn":2,"bytes":"00ff"#, r#""send":{"conn":2,"bytes":"00fe"#);
+        let difference = difference(&text);
+        assert_eq!((difference.line, difference.event_line), (5, 3));
+        assert!(difference.event.contains("received"));
+        assert_eq!(difference.recorded.as_deref(), Some(r#"{"do":{"send":{"conn":2,"bytes":"00fe"}}}"#));
+        assert_eq!(difference.replayed.as_deref(), Some(r#"{"do":{"send":{"conn":2,"bytes":"00ff"}}}"#));
+    }
+
+    #[test]
+    fn an_action_too_few_or_too_many_differs() {
+        let send = "{\"do\":{\"send\":{\"conn\":2,\"bytes\":\"00ff\"}}}\n";
+        let fewer = difference(&recording().replace(send, ""));
+        assert_eq!((fewer.line, fewer.recorded, fewer.replayed), (5, None, Some(send.trim().to_owned())));
+        let more = difference(&recording().replace(send, &send.repeat(2)));
+        assert_eq!((more.line, more.recorded, more.replayed), (6, Some(send.trim().to_owned()), None));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_difference_steers_no_terminal() {
+        let text = recording().replacen(r#"{"do":{"notify":"olá"#, r#"{"do":{"notify":"ola"#, 1);
+        let shown = difference(&text).to_string();
+        assert!(shown.contains("\\u{202e}") && !shown.contains('\u{202e}'), "{shown}");
+    }
+
+    #[test]
+    fn what_is_no_recording_of_this_machine_is_refused() {
+        let text = recording();
+        for (other, error) in [
+            ("", ReplayError::NoRecording),
+            ("hello", ReplayError::NoRecording),
+            ("{\"a\":1}", ReplayError::NoRecording),
+            (&text.replace("\"format\":1", "\"format\":2"), ReplayError::OtherFormat(2)),
+            (&text.replace("\"parrot\"", "\"owl\""), ReplayError::OtherMachine("owl".to_owned())),
+        ] {
+            assert_eq!(replay_text(other), Err(error), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_line_is_named() {
+        let text = recording();
+        let lines = text.lines().collect::<Vec<_>>();
+        for (damaged, line) in [
+            (text.replace("\"start\":0", "\"start\":\"x\""), 1),
+            (text.replace("\"at\":0,", "\"at\":0;"), 2),
+            (text.replace("\"event\":{\"closed\"", "\"event\":{\"eaten\""), 8),
+            (text.replace("\"at\":9000000", "\"at\":1"), 8),
+            ([lines[0], lines[3], lines[1]].join("\n"), 2),
+        ] {
+            match replay_text(&damaged) {
+                Err(ReplayError::Damaged { line: named, .. }) => assert_eq!(named, line, "{damaged}"),
+                other => panic!("{other:?} of {damaged}"),
+            }
+        }
+    }
+}
