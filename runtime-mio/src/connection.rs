@@ -8,7 +8,7 @@
 //! Closing writes what is queued, then ends its own direction, then reads and discards until the other end is done
 //! too: a socket that is closed with unread bytes resets, and a reset destroys what was sent before it.
 //!
-//! Invariant: `readable` and `writable` are false only after `WouldBlock`, so an edge will come.
+//! Invariant: `readable` and `writable` are false only before the first edge and after `WouldBlock`, so one will come.
 
 use std::{
     collections::VecDeque,
@@ -202,25 +202,30 @@ impl Connection {
                 return WriteOutcome::More;
             }
             match self.stream.write(self.out.as_slices().0) {
+                Ok(0) => return self.write_failed("the kernel takes nothing"),
                 Ok(length) => {
                     self.out.drain(..length);
                     written += length;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
-                Err(error) => {
-                    log::debug!("a write failed: {error}");
-                    self.broken = true;
-                    self.readable = true;
-                    self.out = VecDeque::new();
-                    return WriteOutcome::Broken;
-                }
+                Err(error) => return self.write_failed(error),
             }
         }
         if self.out.capacity() > KEPT_BYTES_MAX {
             self.out.shrink_to(KEPT_BYTES_MAX);
         }
         WriteOutcome::Empty
+    }
+
+    /// Nothing more can be said. What the other end said before is still to be heard, so that its last words are not
+    /// lost; until the machine reads them, the connection stands.
+    fn write_failed(&mut self, why: impl std::fmt::Display) -> WriteOutcome {
+        log::debug!("a write failed: {why}");
+        self.broken = true;
+        self.readable = true;
+        self.out = VecDeque::new();
+        WriteOutcome::Broken
     }
 
     /// The machine has done with it; the queue is still to be written. False when there is nothing to wait for.

@@ -6,7 +6,7 @@
 //! # A turn
 //! 1. **Wait** until a socket, a worker or a command wakes it, or the first deadline passes. Readiness is noted.
 //! 2. **Flush** what is queued to sockets that take it.
-//! 3. **Due** to each machine whose deadline has passed; **Wall** and **Interfaces** where they changed.
+//! 3. **Wall** and **Interfaces** where they changed; **Due** to each machine whose deadline has passed.
 //! 4. **Read** from sockets that have something, round robin: a bounded number of sockets, a bounded number of bytes
 //!    of each. A socket that has more goes to the end of the line.
 //! 5. **Answers** of workers, then **commands**, a bounded number of each.
@@ -21,7 +21,7 @@
 //! for its deadlines and a look at clock and interfaces every few seconds.
 //!
 //! Invariant: what cannot be done at once has a bound. A connection's queue ends at [`Options::out_bytes_max`],
-//! accepted connections at [`Options::connections_max`], a turn's work at the constants of the `reactor` module; a
+//! accepted connections at [`Options::connections_max`], a turn's work at the constants of `reactor` and `sockets`; a
 //! connection that is being closed is gone after [`FLUSH_MAX`].
 //!
 //! Invariant: nothing blocks the reactor's thread. Commits, Argon2 and name lookup have threads of their own, which
@@ -34,6 +34,7 @@ mod clock;
 mod connection;
 pub mod data_dir;
 mod interfaces;
+mod listener;
 mod node;
 mod reactor;
 mod recorder;

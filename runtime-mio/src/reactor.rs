@@ -27,9 +27,8 @@ const WAKE: Token = Token(usize::MAX);
 const EVENTS_MAX: usize = 1024;
 /// Sockets that one turn reads from.
 const READS_A_TURN_MAX: usize = 256;
-/// Events that one socket has in a turn.
-const READS_A_SOCKET_MAX: usize = 4;
-const _: () = assert!(READS_A_SOCKET_MAX * RECEIVED_BYTES_MAX <= 256 * 1024, "no socket holds up the others for long");
+/// Bytes that one turn reads, about: what decrypting them takes is how late a timer may be.
+const READ_BYTES_A_TURN_MAX: usize = 4 * 1024 * 1024;
 /// Answers of workers that one turn hands on.
 const ANSWERS_A_TURN_MAX: usize = 256;
 /// Commands to each machine that one turn hands on.
@@ -163,8 +162,8 @@ impl Reactor {
         self.sockets.stats.turns += 1;
         self.wait()?;
         self.sockets.flush_all();
-        self.tell_due()?;
         self.tell_of_the_host()?;
+        self.tell_due()?;
         self.read()?;
         self.more = false;
         self.hand_on_answers()?;
@@ -231,16 +230,19 @@ impl Reactor {
     }
 
     fn read(&mut self) -> Result<(), Fatal> {
+        let mut bytes_read = 0;
         for _ in 0..self.sockets.ready().min(READS_A_TURN_MAX) {
+            if bytes_read >= READ_BYTES_A_TURN_MAX {
+                break;
+            }
             let Some(key) = self.sockets.next_ready() else { break };
-            for _ in 0..READS_A_SOCKET_MAX {
-                match self.sockets.step(key, &mut self.buffer) {
-                    Step::Rest => break,
-                    Step::Tell(node, event) => {
-                        let mut host = Host { sockets: &mut self.sockets, workers: &mut self.workers };
-                        self.nodes[node].handle(self.clock.now(), event, &mut host)?;
-                    }
+            for _ in 0..self.sockets.steps_max(key) {
+                let Step::Tell(node, event) = self.sockets.step(key, &mut self.buffer) else { break };
+                if let Event::Received { bytes, .. } = &event {
+                    bytes_read += bytes.len();
                 }
+                let mut host = Host { sockets: &mut self.sockets, workers: &mut self.workers };
+                self.nodes[node].handle(self.clock.now(), event, &mut host)?;
             }
             self.sockets.rest(key);
         }

@@ -14,30 +14,26 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap, VecDeque},
     convert::Infallible,
-    fs::File,
-    io::{self, ErrorKind},
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use mio::{
-    Interest, Registry, Token,
-    event::Event as Readiness,
-    net::{TcpListener, TcpStream},
-};
+use mio::{Interest, Registry, Token, event::Event as Readiness, net::TcpStream};
 use papo_proto::machine::{CloseHow, Closed, ConnId, Event, ListenerId, Refusal, WRITABLE_BYTES_MAX};
 use slab::Slab;
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
 use crate::{
-    connection::{Connection, DialOutcome, FLUSH_MAX, Phase, ReadOutcome, WriteOutcome, is_exhausted, refusal},
+    connection::{Connection, DialOutcome, FLUSH_MAX, Phase, ReadOutcome, WriteOutcome, refusal},
+    listener::{Accepted, Listener, Spare},
     reactor::Options,
 };
 
-/// Connections that the kernel keeps for a listener until they are accepted.
-const LISTEN_QUEUE: i32 = 4096;
 /// One look at a connection writes about this much.
 const WRITE_BYTES_MAX: usize = 256 * 1024;
+/// One look at a connection reads this often.
+const READS_MAX: usize = 4;
+/// One look at a listener accepts this many.
+const ACCEPTS_MAX: usize = 64;
 /// One look at a listener turns away no more than this.
 const TURNED_AWAY_AT_ONCE_MAX: usize = 256;
 /// A listener that ran out of descriptors is looked at again after this.
@@ -65,6 +61,8 @@ struct Socket {
     in_ready: bool,
     in_dirty: bool,
     in_inviting: bool,
+    /// When it must be gone, or is to be looked at again.
+    timer: Option<Instant>,
     kind: Kind,
 }
 
@@ -75,13 +73,6 @@ enum Kind {
     Refused(Refusal),
     /// A connection that is gone; the machine is to be told.
     Gone(Closed),
-}
-
-struct Listener {
-    socket: TcpListener,
-    readable: bool,
-    /// The machine was told that it stands.
-    announced: bool,
 }
 
 /// What a look at a socket came to.
@@ -108,8 +99,7 @@ pub(crate) struct Sockets {
     inviting: VecDeque<usize>,
     /// Connections that must be gone by then and listeners that are to be looked at again, by time and serial.
     timers: BTreeMap<(Instant, u64), usize>,
-    /// Given up for a moment when descriptors run out, so that a connection can be accepted and closed.
-    spare: Option<File>,
+    spare: Spare,
     logged: Option<Instant>,
     logged_turned_away: u64,
     pub(crate) stats: Stats,
@@ -130,7 +120,7 @@ impl Sockets {
             dirty: VecDeque::new(),
             inviting: VecDeque::new(),
             timers: BTreeMap::new(),
-            spare: spare(),
+            spare: Spare::new(),
             logged: None,
             logged_turned_away: 0,
             stats: Stats::default(),
@@ -144,28 +134,13 @@ impl Sockets {
     // What machines ask for.
 
     pub(crate) fn listen(&mut self, node: usize, listener: ListenerId, address: SocketAddr) {
-        let kind = match self.bind(address) {
-            Ok(socket) => Kind::Listener(Listener { socket, readable: false, announced: false }),
+        let kind = match Listener::bind(address) {
+            Ok(listener) => Kind::Listener(listener),
             Err(error) => Kind::Refused(refusal(&error)),
         };
         let key = self.insert(node, listener.0, kind);
         self.register(key);
         self.push_ready(key);
-    }
-
-    fn bind(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // Elsewhere it would let two programs share one port.
-        #[cfg(unix)]
-        socket.set_reuse_address(true)?;
-        if address.is_ipv6() {
-            // Else an address of one family would also take the other's, in another notation.
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(LISTEN_QUEUE)?;
-        Ok(TcpListener::from_std(socket.into()))
     }
 
     pub(crate) fn connect(&mut self, node: usize, conn: ConnId, address: SocketAddr) {
@@ -253,8 +228,8 @@ impl Sockets {
     fn begin_closing(&mut self, key: usize) {
         let Some(socket) = self.slab.get(key) else { return };
         self.keys.remove(&(socket.node, socket.id));
-        self.timers.insert((Instant::now() + FLUSH_MAX, socket.serial), key);
         self.closing += 1;
+        self.set_timer(key, FLUSH_MAX);
         self.push_dirty(key);
     }
 
@@ -313,18 +288,21 @@ impl Sockets {
     /// Ends what was to be gone by now, and looks again at listeners that had to wait.
     pub(crate) fn handle_due(&mut self, now: Instant) {
         while let Some(entry) = self.timers.first_entry() {
-            let &(at, serial) = entry.key();
-            if at > now {
+            if entry.key().0 > now {
                 return;
             }
             let key = entry.remove();
-            let Some(socket) = self.slab.get(key).filter(|socket| socket.serial == serial) else { continue };
-            match &socket.kind {
+            let Some(socket) = self.slab.get_mut(key) else { continue };
+            socket.timer = None;
+            match &mut socket.kind {
                 Kind::Connection(connection) => {
                     connection.abort();
                     self.remove(key);
                 }
-                Kind::Listener(_) => self.push_ready(key),
+                Kind::Listener(listener) => {
+                    listener.readable = true;
+                    self.push_ready(key);
+                }
                 Kind::Refused(_) | Kind::Gone(_) => {}
             }
         }
@@ -413,6 +391,14 @@ impl Sockets {
         }
     }
 
+    /// How many things one socket may tell in a turn: a crowd at a listener is let in quickly.
+    pub(crate) fn steps_max(&self, key: usize) -> usize {
+        match self.slab.get(key).map(|socket| &socket.kind) {
+            Some(Kind::Listener(_)) => ACCEPTS_MAX,
+            Some(Kind::Connection(_) | Kind::Refused(_) | Kind::Gone(_)) | None => READS_MAX,
+        }
+    }
+
     /// The next thing that a socket has to tell.
     pub(crate) fn step<'a>(&mut self, key: usize, buffer: &'a mut [u8]) -> Step<'a> {
         let Some(socket) = self.slab.get_mut(key) else { return Step::Rest };
@@ -430,7 +416,7 @@ impl Sockets {
             }
             Kind::Listener(listener) if !listener.announced => {
                 listener.announced = true;
-                match listener.socket.local_addr() {
+                match listener.local_addr() {
                     Ok(address) => Step::Tell(node, Event::Listening { listener: ListenerId(id), address }),
                     Err(error) => {
                         self.remove(key);
@@ -495,66 +481,31 @@ impl Sockets {
             let Some(Socket { kind: Kind::Listener(listener), .. }) = self.slab.get_mut(key) else {
                 return Step::Rest;
             };
-            if !listener.readable {
-                return Step::Rest;
-            }
-            match listener.socket.accept() {
-                Ok((stream, remote)) if self.connections < self.options.connections_max => {
-                    let Ok(local) = stream.local_addr() else { continue };
+            match listener.accept(&mut self.spare) {
+                Accepted::Stream { stream, local, remote } if self.connections < self.options.connections_max => {
                     self.minted[node] += 2;
                     let conn = ConnId(self.minted[node]);
                     let new = self.insert(node, conn.0, Kind::Connection(Connection::new(stream, Phase::Open)));
-                    if !self.register(new) {
-                        self.remove(new);
-                        continue;
+                    if self.register(new) {
+                        self.stats.accepted += 1;
+                        return Step::Tell(node, Event::Opened { conn, listener: Some(id), local, remote });
                     }
-                    self.stats.accepted += 1;
-                    return Step::Tell(node, Event::Opened { conn, listener: Some(id), local, remote });
+                    self.remove(new);
+                    self.count_turned_away("the system does not watch more sockets");
                 }
-                Ok((stream, _)) => {
-                    drop(stream);
-                    self.count_turned_away("there are too many connections");
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    listener.readable = false;
-                    return Step::Rest;
-                }
-                Err(error) if is_exhausted(&error) => {
-                    let turned_away = self.turn_away(key);
-                    if !turned_away {
-                        self.retry_accept(key);
-                        return Step::Rest;
-                    }
-                }
-                // A connection that was reset before it was accepted, and what else concerns only that one.
-                Err(error) => log::debug!("a connection could not be accepted: {error}"),
+                Accepted::Stream { .. } => self.count_turned_away("there are too many connections"),
+                Accepted::TurnedAway => self.count_turned_away("there are no descriptors left"),
+                Accepted::Failed => {}
+                Accepted::Blocked => return Step::Rest,
+                Accepted::Exhausted => break,
             }
         }
-        self.retry_accept(key);
+        // No edge will come for what waits already, and going on at once would take all of a turn.
+        if let Some(Socket { kind: Kind::Listener(listener), .. }) = self.slab.get_mut(key) {
+            listener.readable = false;
+            self.set_timer(key, ACCEPT_RETRY);
+        }
         Step::Rest
-    }
-
-    /// Accepts a connection with the spare descriptor and closes it, so that its other end need not wait.
-    fn turn_away(&mut self, key: usize) -> bool {
-        if self.spare.take().is_none() {
-            self.spare = spare();
-            return false;
-        }
-        let Some(Socket { kind: Kind::Listener(listener), .. }) = self.slab.get_mut(key) else { return false };
-        let accepted = listener.socket.accept().is_ok();
-        self.spare = spare();
-        if accepted {
-            self.count_turned_away("there are no descriptors left");
-        }
-        accepted
-    }
-
-    /// No edge will come for what waits already: looks again later.
-    fn retry_accept(&mut self, key: usize) {
-        let Some(socket) = self.slab.get_mut(key) else { return };
-        let Kind::Listener(listener) = &mut socket.kind else { return };
-        listener.readable = false;
-        self.timers.insert((Instant::now() + ACCEPT_RETRY, socket.serial), key);
     }
 
     fn count_turned_away(&mut self, why: &str) {
@@ -583,7 +534,8 @@ impl Sockets {
         self.connections += usize::from(matches!(kind, Kind::Connection(_)));
         self.serials += 1;
         let serial = self.serials;
-        let socket = Socket { serial, node, id, in_ready: false, in_dirty: false, in_inviting: false, kind };
+        let (in_ready, in_dirty, in_inviting) = (false, false, false);
+        let socket = Socket { serial, node, id, in_ready, in_dirty, in_inviting, timer: None, kind };
         let key = self.slab.insert(socket);
         let former = self.keys.insert((node, id), key);
         assert!(former.is_none(), "a machine uses no id twice ({id})");
@@ -594,7 +546,7 @@ impl Sockets {
     fn register(&mut self, key: usize) -> bool {
         let Some(socket) = self.slab.get_mut(key) else { return false };
         let result = match &mut socket.kind {
-            Kind::Listener(listener) => self.registry.register(&mut listener.socket, Token(key), Interest::READABLE),
+            Kind::Listener(listener) => self.registry.register(listener.socket_mut(), Token(key), Interest::READABLE),
             Kind::Connection(connection) => {
                 self.registry.register(connection.stream_mut(), Token(key), Interest::READABLE | Interest::WRITABLE)
             }
@@ -617,6 +569,9 @@ impl Sockets {
 
     fn remove(&mut self, key: usize) {
         let Some(socket) = self.slab.try_remove(key) else { return };
+        if let Some(at) = socket.timer {
+            self.timers.remove(&(at, socket.serial));
+        }
         if let Kind::Connection(connection) = &socket.kind {
             self.connections -= 1;
             if matches!(connection.phase, Phase::Closing { .. }) {
@@ -626,6 +581,16 @@ impl Sockets {
             }
         }
         self.keys.remove(&(socket.node, socket.id));
+    }
+
+    /// In place of any timer that it had.
+    fn set_timer(&mut self, key: usize, wait: Duration) {
+        let Some(socket) = self.slab.get_mut(key) else { return };
+        let at = Instant::now() + wait;
+        if let Some(former) = socket.timer.replace(at) {
+            self.timers.remove(&(former, socket.serial));
+        }
+        self.timers.insert((at, socket.serial), key);
     }
 
     fn push_ready(&mut self, key: usize) {
@@ -651,9 +616,4 @@ impl Sockets {
             self.inviting.push_back(key);
         }
     }
-}
-
-/// Any descriptor will do.
-fn spare() -> Option<File> {
-    File::open(if cfg!(windows) { "NUL" } else { "/dev/null" }).ok()
 }
