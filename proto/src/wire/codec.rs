@@ -301,7 +301,14 @@ impl Wire for SocketAddr {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let ip = match u8::decode(reader)? {
             4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::decode(reader)?)),
-            6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::decode(reader)?)),
+            6 => {
+                let ip = Ipv6Addr::from(<[u8; 16]>::decode(reader)?);
+                // Those are written as IPv4: one address, one encoding.
+                if ip.to_ipv4_mapped().is_some() {
+                    return Err(Malformed::Kind(6));
+                }
+                IpAddr::V6(ip)
+            }
             other => return Err(Malformed::Kind(other)),
         };
         Ok(Self::new(ip, u16::decode(reader)?))
@@ -398,6 +405,8 @@ mod tests {
         assert_eq!(Text::<3>::from_bytes(b"\0\x01\xff"), Err(Malformed::Utf8));
         assert_eq!(List::<u8, 1>::from_bytes(b"\0\x02ab"), Err(Malformed::TooLarge));
         assert_eq!(bool::from_bytes(&[2]), Err(Malformed::Kind(2)));
+        let mapped = [&[6][..], &[0; 10], &[0xff, 0xff, 127, 0, 0, 1], &[0, 1]].concat();
+        assert_eq!(SocketAddr::from_bytes(&mapped), Err(Malformed::Kind(6)));
         assert_eq!(Name::from_bytes(b"\0\x03a b"), Err(Malformed::Name));
         assert_eq!(Name::from_bytes("\0\u{3}a\u{303}".as_bytes()), Err(Malformed::Name), "not in normal form");
     }
