@@ -24,6 +24,7 @@ use papo_proto::{
         },
     },
 };
+use proptest::prelude::*;
 use snow::{
     params::CipherChoice,
     resolvers::{CryptoResolver as _, DefaultResolver},
@@ -422,6 +423,58 @@ fn every_message_of_a_link_has_the_document_s_bytes() {
         ToPeer::PrivateAck { have: Have { log: 0xa1, seq: 5 } },
         ToPeer::Bye { reason: Goodbye::Duplicate },
     ]);
+}
+
+#[test]
+fn what_the_document_refuses_is_malformed() {
+    let block = Block::new("refused");
+    for vector in block.vectors.keys() {
+        let bytes = block.bytes(vector);
+        let refused = match vector.split(' ').next().unwrap_or_default() {
+            "bool" => bool::from_bytes(&bytes).is_err(),
+            "option" => Option::<u8>::from_bytes(&bytes).is_err(),
+            "text" => Text::<128>::from_bytes(&bytes).is_err(),
+            "name" => Name::from_bytes(&bytes).is_err(),
+            "address" => SocketAddr::from_bytes(&bytes).is_err(),
+            "parents" => Parents::from_bytes(&bytes).is_err(),
+            "ToTracker" => ToTracker::from_bytes(&bytes).is_err(),
+            "FromTracker" => FromTracker::from_bytes(&bytes).is_err(),
+            "ToPeer" => ToPeer::from_bytes(&bytes).is_err(),
+            other => panic!("no type {other}"),
+        };
+        assert!(refused, "{vector}");
+    }
+}
+
+/// Whether `bytes` are a message, and another encoding of it than the one.
+fn has_two_encodings<T: Wire>(bytes: &[u8]) -> bool {
+    T::from_bytes(bytes).is_ok_and(|message| message.to_bytes() != bytes)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn whatever_a_changed_message_decodes_to_encodes_to_the_same_bytes(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in 0usize..4,
+    ) {
+        for name in ["ToTracker", "FromTracker", "ToPeer"] {
+            let block = Block::new(name);
+            let names = block.vectors.keys().collect::<Vec<_>>();
+            let mut bytes = block.bytes(names[which.index(names.len())]);
+            bytes.truncate(bytes.len().saturating_sub(cut.saturating_sub(2)).max(1));
+            for (place, byte) in &changes {
+                let place = place.index(bytes.len());
+                bytes[place] = *byte;
+            }
+            // Whatever the kind, it is tried as a message of each protocol.
+            prop_assert!(!has_two_encodings::<ToTracker>(&bytes));
+            prop_assert!(!has_two_encodings::<FromTracker>(&bytes));
+            prop_assert!(!has_two_encodings::<ToPeer>(&bytes));
+        }
+    }
 }
 
 #[test]
