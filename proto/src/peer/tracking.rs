@@ -389,7 +389,11 @@ impl Peer {
         if let Some(token) = self.session.login_token.take() {
             self.outcome(token, None);
         }
-        // Rooms that were entered before the session stood are greeted now that both ends know of them.
+        let receivers = self.outbox.receivers().filter_map(|key| self.people.any_with_key(key).cloned());
+        for id in receivers.collect::<Vec<_>>() {
+            self.consider_dial(now, &id);
+        }
+        // Who waited for the tracker to say who it is can be named now.
         let waiting = self.links.iter().filter(|(_, link)| !link.is_up()).map(|(conn, _)| conn).collect::<Vec<_>>();
         for link in waiting {
             self.identify_link(now, link);

@@ -136,7 +136,8 @@ impl Log {
         let author = entry.entry.author;
         let id = entry.entry.id();
         let seen = self.have_of(&author);
-        if (entry.entry.log == seen.log && entry.entry.seq <= seen.seq) || self.known.contains(&id) {
+        // A newcomer may know an id from someone's heads and not have the entry: only the numbers tell.
+        if entry.entry.log == seen.log && entry.entry.seq <= seen.seq {
             return Offer::Known;
         }
         let queue = self.waiting.entry(author).or_default();
@@ -359,7 +360,8 @@ mod tests {
         assert_eq!(log.take_baseline(ana.key(), &[old.entry.id()]), [old.entry.id()]);
         assert_eq!(log.take_baseline(ana.key(), &[EntryId([9; 32])]), []);
         let answer = bia.says(&[&old]);
-        assert_eq!(offer(&mut log, &answer), [(answer, false)]);
+        assert_eq!(offer(&mut log, &answer), [(answer.clone(), false)]);
+        assert_eq!(offer(&mut log, &old), [(old.clone(), false)], "what a head names is still taken when it comes");
         let mut restored = Log::restored(&limits(), 0, &[], &[]);
         assert_eq!(restored.take_baseline(ana.key(), &[old.entry.id()]), []);
     }

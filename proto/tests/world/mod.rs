@@ -1,0 +1,706 @@
+//! A small world in memory: machines, the connections between them, a disk for each, and time that jumps exactly to
+//! the next deadline. Bytes arrive whole and at once; what goes wrong, a test does by hand.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the world")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use papo_proto::{
+    identity::{Identity, Key},
+    limits::Limits,
+    machine::{
+        Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordCheck, PasswordOutcome, Refusal,
+        Seq,
+    },
+    names::Name,
+    peer::{
+        self, Command, Notice, Peer, Problem, Request, State,
+        interface::{Credentials, Target, TrackerAddress},
+    },
+    rng::Seed,
+    time::{Time, Wall},
+    tracker::{self, Registration, Tracker},
+    wire::tracker::PasswordHash,
+};
+
+/// Turns of one instant after which a world that does not come to rest is broken.
+const TURNS_MAX: usize = 200_000;
+
+/// Which machine.
+pub type NodeId = usize;
+
+/// The machine of a node, and what it has told its host.
+pub enum Kind {
+    /// A peer.
+    Peer {
+        /// The machine; none while it is down.
+        machine: Option<Box<Peer>>,
+        /// What it told.
+        notices: Vec<Notice>,
+        /// What is on its disk.
+        state: State,
+        /// The number of the next request.
+        next_token: u64,
+        /// How it starts.
+        start: peer::Start,
+    },
+    /// A tracker.
+    Tracker {
+        /// The machine; none while it is down.
+        machine: Option<Box<Tracker>>,
+        /// What it told.
+        notices: Vec<tracker::Notice>,
+        /// What is on its disk.
+        state: Vec<tracker::Change>,
+        /// How it starts.
+        start: tracker::Start,
+    },
+}
+
+/// One machine with its surroundings.
+pub struct Node {
+    /// The machine.
+    pub kind: Kind,
+    /// Commits wait while it is true.
+    pub disk_stalls: bool,
+    waiting_commits: Vec<(Seq, Changes)>,
+    epoch: u64,
+}
+
+enum Changes {
+    Peer(Vec<peer::Change>),
+    Tracker(Vec<tracker::Change>),
+}
+
+/// Either kind of command.
+enum Step {
+    Event(NodeId, u64, Event<'static, ()>),
+    Command(NodeId, Command),
+    TrackerCommand(NodeId, tracker::Command),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct End {
+    node: NodeId,
+    epoch: u64,
+    conn: ConnId,
+}
+
+/// Everything.
+pub struct World {
+    /// The present.
+    pub now: Time,
+    nodes: Vec<Node>,
+    queue: VecDeque<Step>,
+    wires: BTreeMap<End, End>,
+    /// Ends that their machine holds open.
+    open: BTreeSet<End>,
+    unread: BTreeMap<End, Vec<Event<'static, ()>>>,
+    listeners: BTreeMap<SocketAddr, (NodeId, ListenerId)>,
+    next_even: u64,
+    next_port: u16,
+    /// Bytes on any wire so far, to search in.
+    pub tapped: Vec<u8>,
+    /// Addresses at which nothing can be reached.
+    pub unreachable: BTreeSet<SocketAddr>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            now: Time::ZERO,
+            nodes: Vec::new(),
+            queue: VecDeque::new(),
+            wires: BTreeMap::new(),
+            open: BTreeSet::new(),
+            unread: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            next_even: 0,
+            next_port: 40_000,
+            tapped: Vec::new(),
+            unreachable: BTreeSet::new(),
+        }
+    }
+}
+
+/// A name.
+pub fn name(text: &str) -> Name {
+    Name::new(text).expect("tests use valid names")
+}
+
+/// The identity of a number.
+pub fn identity(number: u8) -> Identity {
+    Identity::from_secret(&[number; 32])
+}
+
+impl World {
+    /// Adds a peer that listens and has no tracker.
+    pub fn peer(&mut self, number: u8, text: &str) -> NodeId {
+        self.peer_with(number, text, |_| {})
+    }
+
+    /// Adds a peer that registers at a tracker.
+    pub fn member(&mut self, number: u8, text: &str, tracker: NodeId) -> NodeId {
+        let address = self.tracker_address(tracker);
+        self.peer_with(number, text, |start| {
+            start.tracker = Some(address);
+            start.credentials = Some(credentials(text, "secret", true));
+        })
+    }
+
+    /// Adds a peer whose start is changed first.
+    pub fn peer_with(&mut self, number: u8, text: &str, change: impl FnOnce(&mut peer::Start)) -> NodeId {
+        let mut start = peer::Start {
+            seed: Seed([number; 32]),
+            limits: Limits::DEFAULT,
+            identity: identity(number),
+            name: name(text),
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            any_port: false,
+            tracker: None,
+            trust_new: false,
+            credentials: None,
+            state: State { log: u64::from(number), ..State::default() },
+        };
+        change(&mut start);
+        let state = start.state.clone();
+        let kind = Kind::Peer { machine: None, notices: Vec::new(), state, next_token: 1, start };
+        self.add(kind)
+    }
+
+    /// Adds a tracker.
+    pub fn tracker(&mut self, number: u8) -> NodeId {
+        let start = tracker::Start {
+            seed: Seed([number; 32]),
+            limits: Limits::DEFAULT,
+            identity: identity(number),
+            listen: vec!["127.0.0.1:0".parse().expect("an address")],
+            registration: Registration::Open,
+            dummy_verifier: "nobody's".to_owned(),
+            state: Vec::new(),
+        };
+        let kind = Kind::Tracker { machine: None, notices: Vec::new(), state: Vec::new(), start };
+        self.add(kind)
+    }
+
+    fn add(&mut self, kind: Kind) -> NodeId {
+        self.nodes.push(Node { kind, disk_stalls: false, waiting_commits: Vec::new(), epoch: 0 });
+        let node = self.nodes.len() - 1;
+        self.start(node);
+        node
+    }
+
+    /// Starts a node from its disk; it comes to rest.
+    pub fn start(&mut self, node: NodeId) {
+        let this = &mut self.nodes[node];
+        this.epoch += 1;
+        let epoch = this.epoch;
+        match &mut this.kind {
+            Kind::Peer { machine, state, start, .. } => {
+                let seed = Seed([start.seed.0[0] ^ (epoch as u8) << 4; 32]);
+                *machine = Some(Box::new(Peer::start(peer::Start { state: state.clone(), seed, ..start.clone() })));
+            }
+            Kind::Tracker { machine, state, start, .. } => {
+                let start = tracker::Start { state: state.clone(), ..start.clone() };
+                *machine = Some(Box::new(Tracker::start(start)));
+            }
+        }
+        let wall = Wall(1_800_000_000_000).plus(self.now.since_start());
+        self.queue.push_back(Step::Event(node, epoch, Event::Wall(wall)));
+        self.queue.push_back(Step::Event(node, epoch, Event::Interfaces(vec!["127.0.0.1".parse().expect("an ip")])));
+        self.settle();
+    }
+
+    /// Starts a node from its disk, listening where it did before.
+    pub fn start_at(&mut self, node: NodeId, address: SocketAddr) {
+        match &mut self.nodes[node].kind {
+            Kind::Peer { start, .. } => start.listen = address,
+            Kind::Tracker { start, .. } => start.listen = vec![address],
+        }
+        self.start(node);
+    }
+
+    /// Starts a peer from its disk; it logs in by its key.
+    pub fn restart_by_key(&mut self, node: NodeId) {
+        let Kind::Peer { start, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
+        let name = start.name.clone();
+        start.credentials = Some(Credentials { name, password: None, register: false, token: None });
+        self.start(node);
+    }
+
+    /// What two nodes send each other is kept back, or let through.
+    pub fn delay_between(&mut self, one: NodeId, other: NodeId, delayed: bool) {
+        let between = |a: &End, b: &End| (a.node, b.node) == (one, other) || (a.node, b.node) == (other, one);
+        let ends = self.wires.iter().filter(|(a, b)| between(a, b)).map(|(a, _)| *a).collect::<Vec<_>>();
+        for end in ends.into_iter().filter(|end| self.open.contains(end)).collect::<Vec<_>>() {
+            if delayed {
+                self.unread.entry(end).or_default();
+            } else {
+                for event in self.unread.remove(&end).unwrap_or_default() {
+                    self.queue.push_back(Step::Event(end.node, end.epoch, event));
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Kills a node: nothing of it is left but its disk, and its connections are reset.
+    pub fn kill(&mut self, node: NodeId) {
+        let this = &mut self.nodes[node];
+        this.epoch += 1;
+        this.waiting_commits.clear();
+        this.disk_stalls = false;
+        match &mut this.kind {
+            Kind::Peer { machine, state, notices, .. } => {
+                *machine = None;
+                // What was told was shown.
+                let shown = notices.iter().filter_map(|notice| match notice {
+                    Notice::Message(incoming) => Some(incoming.number),
+                    _ => None,
+                });
+                if let Some(number) = shown.max() {
+                    state.shown(number);
+                }
+            }
+            Kind::Tracker { machine, .. } => *machine = None,
+        }
+        self.listeners.retain(|_, (of, _)| *of != node);
+        let ends = self.open.iter().filter(|end| end.node == node).copied().collect::<Vec<_>>();
+        for end in ends {
+            self.close(end, Closed::Reset);
+        }
+        self.settle();
+    }
+
+    /// Cuts every connection between two nodes.
+    pub fn cut_between(&mut self, one: NodeId, other: NodeId) {
+        let ends = self.wires.iter().filter(|(a, b)| a.node == one && b.node == other).map(|(a, b)| (*a, *b));
+        for (near, far) in ends.collect::<Vec<_>>() {
+            for end in [near, far] {
+                self.arrive(end, Event::Closed { conn: end.conn, reason: Closed::Reset });
+            }
+        }
+        self.settle();
+    }
+
+    /// One end closes: it hears nothing more, and the other hears of it behind what was sent.
+    fn close(&mut self, near: End, reason: Closed) {
+        self.unread.remove(&near);
+        if self.open.remove(&near)
+            && let Some(far) = self.wires.get(&near).copied()
+        {
+            self.arrive(far, Event::Closed { conn: far.conn, reason });
+        }
+    }
+
+    /// Something comes to an end of a connection, now or once it is read again.
+    fn arrive(&mut self, end: End, event: Event<'static, ()>) {
+        match self.unread.get_mut(&end) {
+            Some(waiting) => waiting.push(event),
+            None => self.queue.push_back(Step::Event(end.node, end.epoch, event)),
+        }
+    }
+
+    /// How many connections stand between two nodes.
+    pub fn connections_between(&self, one: NodeId, other: NodeId) -> usize {
+        let both = |a: &End, b: &End| self.open.contains(a) && self.open.contains(b);
+        self.wires.iter().filter(|(a, b)| a.node == one && b.node == other && both(a, b)).count()
+    }
+
+    /// The key of a peer.
+    pub fn key(&self, node: NodeId) -> Key {
+        match &self.nodes[node].kind {
+            Kind::Peer { start, .. } => start.identity.key(),
+            Kind::Tracker { start, .. } => start.identity.key(),
+        }
+    }
+
+    /// Where a node listens.
+    pub fn listens_at(&self, node: NodeId) -> SocketAddr {
+        *self.listeners.iter().find(|(_, (of, _))| *of == node).expect("it listens").0
+    }
+
+    fn tracker_address(&self, node: NodeId) -> TrackerAddress {
+        let address = self.listens_at(node);
+        TrackerAddress { host: address.ip().to_string(), port: address.port(), key: Some(self.key(node)) }
+    }
+
+    /// Keeps commits of a node waiting, or lets them through.
+    pub fn stall_disk(&mut self, node: NodeId, stalls: bool) {
+        self.nodes[node].disk_stalls = stalls;
+        if !stalls {
+            for (seq, changes) in std::mem::take(&mut self.nodes[node].waiting_commits) {
+                self.write(node, seq, changes);
+            }
+        }
+        self.settle();
+    }
+
+    fn write(&mut self, node: NodeId, seq: Seq, changes: Changes) {
+        let this = &mut self.nodes[node];
+        match (&mut this.kind, changes) {
+            (Kind::Peer { state, .. }, Changes::Peer(changes)) => {
+                for change in changes {
+                    state.apply(&change, Limits::DEFAULT.entries_known_max);
+                }
+            }
+            (Kind::Tracker { state, .. }, Changes::Tracker(changes)) => state.extend(changes),
+            _ => unreachable!("a node commits changes of its own kind"),
+        }
+        self.queue.push_back(Step::Event(node, this.epoch, Event::Committed(seq)));
+    }
+
+    /// A command to a peer; the world comes to rest.
+    pub fn command(&mut self, node: NodeId, command: Command) {
+        self.queue.push_back(Step::Command(node, command));
+        self.settle();
+    }
+
+    /// A command to a tracker.
+    pub fn command_tracker(&mut self, node: NodeId, command: tracker::Command) {
+        self.queue.push_back(Step::TrackerCommand(node, command));
+        self.settle();
+    }
+
+    /// Asks a peer for something; its number.
+    pub fn ask(&mut self, node: NodeId, request: Request) -> u64 {
+        let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
+        let token = *next_token;
+        *next_token += 1;
+        self.command(node, Command::Ask { token, request });
+        token
+    }
+
+    /// How a request ended, if it has.
+    pub fn outcome(&self, node: NodeId, token: u64) -> Option<Option<Problem>> {
+        self.notices(node).iter().find_map(|notice| match notice {
+            Notice::Outcome { token: of, problem } if *of == token => Some(problem.clone()),
+            _ => None,
+        })
+    }
+
+    /// Asks for something that must be done at once.
+    #[track_caller]
+    pub fn done(&mut self, node: NodeId, request: Request) {
+        let shown = format!("{request:?}");
+        let token = self.ask(node, request);
+        assert_eq!(self.outcome(node, token), Some(None), "{shown}");
+    }
+
+    /// Asks for something that must fail at once.
+    #[track_caller]
+    pub fn problem(&mut self, node: NodeId, request: Request) -> Problem {
+        let shown = format!("{request:?}");
+        let token = self.ask(node, request);
+        self.outcome(node, token).flatten().unwrap_or_else(|| panic!("{shown} did not fail"))
+    }
+
+    /// Says something.
+    #[track_caller]
+    pub fn say(&mut self, node: NodeId, to: Target, text: &str) {
+        self.done(node, Request::Say { to, text: text.to_owned() });
+    }
+
+    /// Says something whose outcome comes later.
+    pub fn say_later(&mut self, node: NodeId, to: Target, text: &str) {
+        self.ask(node, Request::Say { to, text: text.to_owned() });
+    }
+
+    /// Asks two peers at the same instant.
+    pub fn ask_both(&mut self, one: (NodeId, Request), other: (NodeId, Request)) {
+        for (node, request) in [one, other] {
+            let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
+            let token = *next_token;
+            *next_token += 1;
+            self.queue.push_back(Step::Command(node, Command::Ask { token, request }));
+        }
+        self.settle();
+    }
+
+    /// Writes what waits for the disk, and kills the node before it hears of it.
+    pub fn commit_and_kill(&mut self, node: NodeId) {
+        for (seq, changes) in std::mem::take(&mut self.nodes[node].waiting_commits) {
+            self.write(node, seq, changes);
+        }
+        self.kill(node);
+    }
+
+    /// From now on, nothing that is sent on the connections of a node arrives there, and it says nothing.
+    pub fn deafen(&mut self, node: NodeId) {
+        let this = &mut self.nodes[node];
+        this.epoch += 1;
+        match &mut this.kind {
+            Kind::Peer { machine, .. } => *machine = None,
+            Kind::Tracker { machine, .. } => *machine = None,
+        }
+        self.listeners.retain(|_, (of, _)| *of != node);
+    }
+
+    /// The connections between two nodes vanish without either's noticing.
+    pub fn lose_silently(&mut self, one: NodeId, other: NodeId) {
+        let between = |a: &End, b: &End| (a.node, b.node) == (one, other) || (a.node, b.node) == (other, one);
+        self.wires.retain(|a, b| !between(a, b));
+    }
+
+    /// The wall clock of a node jumps, as after a suspend.
+    pub fn jump_wall(&mut self, node: NodeId) {
+        let epoch = self.nodes[node].epoch;
+        let wall = Wall(1_900_000_000_000).plus(self.now.since_start());
+        self.queue.push_back(Step::Event(node, epoch, Event::Wall(wall)));
+        self.settle();
+    }
+
+    /// What a peer has told its host.
+    pub fn notices(&self, node: NodeId) -> &[Notice] {
+        let Kind::Peer { notices, .. } = &self.nodes[node].kind else { panic!("not a peer") };
+        notices
+    }
+
+    /// What a tracker has told its host.
+    pub fn tracker_notices(&self, node: NodeId) -> &[tracker::Notice] {
+        let Kind::Tracker { notices, .. } = &self.nodes[node].kind else { panic!("not a tracker") };
+        notices
+    }
+
+    /// The texts that a peer was shown, each with its author.
+    pub fn heard(&self, node: NodeId) -> Vec<String> {
+        let shown = self.notices(node).iter().filter_map(|notice| match notice {
+            Notice::Message(incoming) => Some(format!("{}: {}", incoming.from, incoming.text)),
+            _ => None,
+        });
+        shown.collect()
+    }
+
+    /// Those who have acknowledged, in order.
+    pub fn delivered(&self, node: NodeId) -> Vec<String> {
+        let told = self.notices(node).iter().filter_map(|notice| match notice {
+            Notice::Delivered { to, .. } => Some(to.to_string()),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// What is on the disk of a peer.
+    pub fn state(&self, node: NodeId) -> &State {
+        let Kind::Peer { state, .. } = &self.nodes[node].kind else { panic!("not a peer") };
+        state
+    }
+
+    /// When a node wants to be woken.
+    pub fn deadline(&self, node: NodeId) -> Option<Time> {
+        match &self.nodes[node].kind {
+            Kind::Peer { machine, .. } => machine.as_ref()?.deadline(),
+            Kind::Tracker { machine, .. } => machine.as_ref()?.deadline(),
+        }
+    }
+
+    /// Lets time pass, jumping exactly from deadline to deadline.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.settle();
+        loop {
+            let next = (0..self.nodes.len()).filter_map(|node| Some((self.deadline(node)?, node))).min();
+            let Some((at, node)) = next.filter(|(at, _)| *at <= end) else { break };
+            self.now = self.now.max(at);
+            let epoch = self.nodes[node].epoch;
+            self.queue.push_back(Step::Event(node, epoch, Event::Due));
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// Handles everything that has happened.
+    pub fn settle(&mut self) {
+        for _ in 0..TURNS_MAX {
+            let Some(step) = self.queue.pop_front() else { return };
+            self.step(step);
+        }
+        panic!("the world does not come to rest");
+    }
+
+    fn step(&mut self, step: Step) {
+        let (node, event) = match step {
+            Step::Event(node, epoch, event) => {
+                if self.nodes[node].epoch != epoch || !self.is_live(node, epoch, &event) {
+                    return;
+                }
+                (node, Some(event))
+            }
+            Step::Command(node, command) => {
+                return self.handle_peer(node, Event::Command(command));
+            }
+            Step::TrackerCommand(node, command) => {
+                return self.handle_tracker(node, Event::Command(command));
+            }
+        };
+        let Some(event) = event else { return };
+        match &self.nodes[node].kind {
+            Kind::Peer { .. } => self.handle_peer(node, retyped(event)),
+            Kind::Tracker { .. } => self.handle_tracker(node, retyped(event)),
+        }
+    }
+
+    /// Whether an event still concerns its connection; one that is not read keeps it.
+    fn is_live(&mut self, node: NodeId, epoch: u64, event: &Event<'static, ()>) -> bool {
+        match event {
+            Event::Received { conn, .. } => {
+                let end = End { node, epoch, conn: *conn };
+                if let Some(waiting) = self.unread.get_mut(&end) {
+                    waiting.push(event.clone());
+                    return false;
+                }
+                self.open.contains(&end)
+            }
+            Event::Writable { conn, .. } | Event::Opened { conn, .. } => {
+                self.open.contains(&End { node, epoch, conn: *conn })
+            }
+            Event::Closed { conn, .. } => self.open.remove(&End { node, epoch, conn: *conn }),
+            _ => true,
+        }
+    }
+
+    fn handle_peer(&mut self, node: NodeId, event: Event<'static, Command>) {
+        let mut out = Outbox::default();
+        let now = self.now;
+        let Kind::Peer { machine: Some(machine), notices, .. } = &mut self.nodes[node].kind else { return };
+        machine.handle(now, event, &mut out);
+        let mut rest = Vec::new();
+        out.drain_with(|action, bytes| match action {
+            Action::Notify(notice) => notices.push(notice),
+            other => rest.push((other, bytes.to_vec())),
+        });
+        for (action, bytes) in rest {
+            self.apply(node, action, bytes, Changes::Peer);
+        }
+    }
+
+    fn handle_tracker(&mut self, node: NodeId, event: Event<'static, tracker::Command>) {
+        let mut out = Outbox::default();
+        let now = self.now;
+        let Kind::Tracker { machine: Some(machine), notices, .. } = &mut self.nodes[node].kind else { return };
+        machine.handle(now, event, &mut out);
+        let mut rest = Vec::new();
+        out.drain_with(|action, bytes| match action {
+            Action::Notify(notice) => notices.push(notice),
+            other => rest.push((other, bytes.to_vec())),
+        });
+        for (action, bytes) in rest {
+            self.apply(node, action, bytes, Changes::Tracker);
+        }
+    }
+
+    fn apply<N, C>(&mut self, node: NodeId, action: Action<N, C>, bytes: Vec<u8>, wrap: fn(Vec<C>) -> Changes) {
+        let epoch = self.nodes[node].epoch;
+        let end = |conn| End { node, epoch, conn };
+        match action {
+            Action::Listen { listener, address } => {
+                let port = if address.port() == 0 { self.next_port } else { address.port() };
+                self.next_port += 1;
+                let address = SocketAddr::new(address.ip(), port);
+                self.listeners.insert(address, (node, listener));
+                self.queue.push_back(Step::Event(node, epoch, Event::Listening { listener, address }));
+            }
+            Action::Connect { conn, address } => self.connect(end(conn), address),
+            Action::Send { conn, .. } => {
+                self.tapped.extend_from_slice(&bytes);
+                if let Some(far) = self.wires.get(&end(conn)).copied() {
+                    for chunk in bytes.chunks(papo_proto::machine::RECEIVED_BYTES_MAX) {
+                        self.arrive(far, Event::Received { conn: far.conn, bytes: chunk.to_vec().into() });
+                    }
+                }
+            }
+            Action::Close { id, how } => {
+                if self.listeners.iter().any(|(_, (of, listener))| *of == node && listener.0 == id) {
+                    self.listeners.retain(|_, (of, listener)| *of != node || listener.0 != id);
+                }
+                let reason = if how == CloseHow::Flush { Closed::End } else { Closed::Reset };
+                self.close(end(ConnId(id)), reason);
+            }
+            Action::WantWrite(conn) => {
+                let bytes = papo_proto::machine::WRITABLE_BYTES_MAX;
+                self.queue.push_back(Step::Event(node, epoch, Event::Writable { conn, bytes }));
+            }
+            Action::Reading(conn, true) => {
+                for event in self.unread.remove(&end(conn)).unwrap_or_default() {
+                    self.queue.push_back(Step::Event(node, epoch, event));
+                }
+            }
+            Action::Reading(conn, false) => {
+                self.unread.entry(end(conn)).or_default();
+            }
+            Action::Commit { seq, changes } => {
+                if self.nodes[node].disk_stalls {
+                    self.nodes[node].waiting_commits.push((seq, wrap(changes)));
+                } else {
+                    self.write(node, seq, wrap(changes));
+                }
+            }
+            Action::CheckPassword { request, check } => {
+                let outcome = match check {
+                    PasswordCheck::Create { password, .. } => {
+                        PasswordOutcome::Created(papo_proto::hex::encode(&password))
+                    }
+                    PasswordCheck::Verify { verifier, password } => {
+                        if verifier == papo_proto::hex::encode(&password) {
+                            PasswordOutcome::Matched
+                        } else {
+                            PasswordOutcome::Mismatched
+                        }
+                    }
+                };
+                self.queue.push_back(Step::Event(node, epoch, Event::PasswordChecked { request, outcome }));
+            }
+            Action::Resolve { request, host, port } => {
+                let addresses = host.parse().map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
+                self.queue.push_back(Step::Event(node, epoch, Event::Resolved { request, addresses }));
+            }
+            Action::Notify(_) => unreachable!("notices are taken first"),
+        }
+    }
+
+    fn connect(&mut self, near: End, address: SocketAddr) {
+        let listening = self.listeners.get(&address).copied().filter(|_| !self.unreachable.contains(&address));
+        let Some((node, listener)) = listening else {
+            let refused = Event::Refused { id: near.conn.0, reason: Refusal::Refused };
+            return self.queue.push_back(Step::Event(near.node, near.epoch, refused));
+        };
+        self.next_even += 2;
+        self.next_port = self.next_port.wrapping_add(1).max(40_000);
+        let far = End { node, epoch: self.nodes[node].epoch, conn: ConnId(self.next_even) };
+        let dialler = SocketAddr::new(address.ip(), self.next_port);
+        self.wires.insert(near, far);
+        self.wires.insert(far, near);
+        self.open.extend([near, far]);
+        let opened = Event::Opened { conn: far.conn, listener: Some(listener), local: address, remote: dialler };
+        self.queue.push_back(Step::Event(far.node, far.epoch, opened));
+        let opened = Event::Opened { conn: near.conn, listener: None, local: dialler, remote: address };
+        self.queue.push_back(Step::Event(near.node, near.epoch, opened));
+    }
+}
+
+fn retyped<C>(event: Event<'static, ()>) -> Event<'static, C> {
+    match event {
+        Event::Listening { listener, address } => Event::Listening { listener, address },
+        Event::Opened { conn, listener, local, remote } => Event::Opened { conn, listener, local, remote },
+        Event::Refused { id, reason } => Event::Refused { id, reason },
+        Event::Received { conn, bytes } => Event::Received { conn, bytes },
+        Event::Writable { conn, bytes } => Event::Writable { conn, bytes },
+        Event::Closed { conn, reason } => Event::Closed { conn, reason },
+        Event::Due => Event::Due,
+        Event::Command(()) => unreachable!("commands are steps of their own"),
+        Event::Wall(wall) => Event::Wall(wall),
+        Event::Interfaces(addresses) => Event::Interfaces(addresses),
+        Event::Committed(seq) => Event::Committed(seq),
+        Event::PasswordChecked { request, outcome } => Event::PasswordChecked { request, outcome },
+        Event::Resolved { request, addresses } => Event::Resolved { request, addresses },
+    }
+}
+
+/// How an account logs in.
+pub fn credentials(text: &str, password: &str, register: bool) -> Credentials {
+    Credentials { name: name(text), password: Some(PasswordHash::of(password)), register, token: None }
+}
