@@ -1,11 +1,11 @@
 //! The root machine of a peer: its parts, and how an event reaches them.
 //!
 //! The parts with state of their own are [`Session`], [`Links`], [`People`], [`Outbox`] and a [`Log`] for each room.
-//! What ties them together is written by subject: [`super::tracking`] (the tracker), [`super::linking`] (other peers),
-//! [`super::talking`] (messages), [`super::asking`] (the person's requests).
+//! What ties them together is written by subject: `tracking` (the tracker), `linking` (other peers),
+//! `talking` (messages), `asking` (the person's requests).
 //!
 //! Data flows one way within an event: parts change, changes and outputs are collected, and at its end one commit is
-//! emitted and every output is queued behind it ([`Peer::finish`]).
+//! emitted and every output is queued behind it (`Peer::finish`).
 //!
 //! Invariants: nothing is said before what it depends on is committed. A peer never dials an address that neither its
 //! person nor a tracker that it is logged in to named. Links do not depend on the tracker's being there.

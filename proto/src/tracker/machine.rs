@@ -1,7 +1,7 @@
 //! The tracker's root: connections, deadlines, and the one queue through which everything is said.
 //!
-//! What a message means is decided in [`super::login`] (who someone is, and who is told of it) and
-//! [`super::requests`] (what someone who is logged in may ask); this file brings messages to them and what they say to
+//! What a message means is decided in `login` (who someone is, and who is told of it) and
+//! `requests` (what someone who is logged in may ask); this file brings messages to them and what they say to
 //! the wire.
 //!
 //! Everything that is said, answers and pushes alike, waits in one [`Durable`] queue as plaintext until the changes that
