@@ -102,6 +102,10 @@ limits! {
     asks_max: usize = 1_024;
     /// Messages that wait for the acknowledgement of one receiver; past it, nothing more is accepted for it.
     unacknowledged_max: usize = 10_000;
+    /// Outputs of a peer that wait for its disk; past it, links are not read.
+    outputs_waiting_max: usize = 4_096;
+    /// How often a peer tells of strangers whose connections were cut short; those between are counted.
+    strangers_told_ms: u64 = 10_000;
     /// Entries of one room that wait for what they follow.
     entries_waiting_max: usize = 1_024;
     /// An entry that waits longer for what it follows is shown without it.

@@ -5,6 +5,7 @@ mod world;
 use std::time::Duration;
 
 use papo_proto::{
+    error::Fault,
     limits::Limits,
     machine::Refusal,
     peer::{
@@ -353,4 +354,34 @@ fn after_a_suspend_a_dead_link_is_back_within_10_seconds() {
     world.pass(Duration::from_secs(10));
     world.say(ana, user("bia"), "back");
     assert_eq!(world.heard(bia), ["ana: back"]);
+}
+
+#[test]
+fn strangers_are_counted_and_told_of_now_and_then() {
+    let (mut world, ana, _) = linked();
+    for _ in 0..500 {
+        world.garbage(ana, b"GET / HTTP/1.1\r\n\r\n");
+    }
+    world.pass(Duration::from_secs(25));
+    let told = world.notices(ana).iter().filter_map(|notice| match notice {
+        Notice::Note(Note::Strangers { count, fault: Fault::NotPapo, .. }) => Some(*count),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [1, 499]);
+}
+
+#[test]
+fn those_who_say_nothing_are_gone_within_10_seconds_and_at_the_bound_the_next_is_refused() {
+    let (mut world, ana, bia) = linked();
+    for _ in 0..=Limits::DEFAULT.links_unknown_max {
+        world.garbage(ana, b"papo/1 peer");
+    }
+    let refused = |notice: &Notice| {
+        matches!(notice, Notice::Note(Note::Strangers { fault: Fault::TooManyConnections, count: 1, .. }))
+    };
+    assert_eq!(world.notices(ana).iter().filter(|notice| refused(notice)).count(), 1);
+    world.say(bia, user("ana"), "meanwhile");
+    assert_eq!(world.heard(ana), ["bia: meanwhile"]);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.open_ends(ana), 1, "the link alone is left");
 }

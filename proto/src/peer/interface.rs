@@ -470,12 +470,21 @@ pub enum Note {
     },
     /// A link was cut short.
     LinkFault {
-        /// With whom, where that is known.
-        user: Option<Name>,
+        /// With whom.
+        user: Name,
         /// Where.
         address: Option<SocketAddr>,
         /// Why.
         fault: Fault,
+    },
+    /// Connections from strangers were refused or cut short since this was last told.
+    Strangers {
+        /// How many.
+        count: u64,
+        /// Why the last one was.
+        fault: Fault,
+        /// Where it came from.
+        address: SocketAddr,
     },
     /// This peer may listen on another port than the usual one.
     OtherPort {

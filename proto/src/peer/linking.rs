@@ -77,8 +77,13 @@ impl Peer {
         if self.links.up(&key).is_some() || !self.wants_link(&id, &key) || self.stopping {
             return;
         }
-        let asks = id.0 == self.realm() && self.session.up().is_some() && !self.shares_room(&id);
-        if asks && id.0 != Realm::Lan {
+        let told = self.session.up().is_some() && id.0 == self.realm() && id.0 != Realm::Lan;
+        let shares = self.shares_room(&id);
+        if told && shares && self.people.find(&id).is_none_or(|person| !person.online) {
+            // The tracker will tell when it is back.
+            return;
+        }
+        if told && !shares {
             if let Some(person) = self.people.find_mut(&id) {
                 person.looked_up = true;
             }
@@ -165,6 +170,9 @@ impl Peer {
             || self.links.len() >= self.limits.links_max + self.limits.links_unknown_max;
         if full || self.stopping {
             out.close(conn, CloseHow::Abort);
+            if !self.stopping {
+                self.on_stranger(now, Fault::TooManyConnections, remote);
+            }
             return;
         }
         let rng = self.seed.stream("channel", conn.0);
@@ -216,7 +224,7 @@ impl Peer {
     pub(super) fn set_reading(&mut self, conn: ConnId, out: &mut Out) {
         let Some(link) = self.links.find_mut(conn) else { return };
         let waits = matches!(link.stage, Stage::Greeting { hello: Some(_), .. });
-        let reading = self.output_open && !waits;
+        let reading = self.output_open && !self.overloaded && !waits;
         if link.reading != reading && !matches!(link.stage, Stage::Dialling) {
             link.reading = reading;
             out.push(Action::Reading(conn, reading));
@@ -317,8 +325,13 @@ impl Peer {
             return;
         };
         let (asked, same_tracker, name) = (*asked, *tracker == self.session.key && tracker.is_some(), name.clone());
-        if let Some(id) = self.people.with_key(realm, &key).cloned() {
+        let known = self.people.with_key(realm, &key).or_else(|| self.people.any_with_key(&key));
+        if let Some(id) = known.cloned() {
             return self.on_link_up(now, conn, &id);
+        }
+        if self.session.account.is_none() && self.session.credentials.is_some() && tracker.is_some() {
+            // Both have a tracker; this peer is about to log in there, and can ask it then.
+            return;
         }
         if let (Realm::Tracker(_), true, false) = (realm, same_tracker, asked) {
             // Where the session does not stand, what was pinned before is all there is to go by; it was not found.
@@ -512,12 +525,12 @@ impl Peer {
             if link.dialled {
                 return self.on_dial_failed(now, conn, Ok(fault.unwrap_or(Fault::Blocked)), out);
             }
-            let address = Some(link.remote);
+            let address = link.remote;
             self.timers.clear(Timer::Progress(conn));
             self.timers.clear(Timer::Alive(conn));
             self.links.remove(conn);
             if let Some(fault) = fault {
-                self.note(Note::LinkFault { user: None, address, fault });
+                self.on_stranger(now, fault, address);
             }
             return;
         }
@@ -530,7 +543,8 @@ impl Peer {
             }
         }
         if let Some(fault) = fault {
-            self.note(Note::LinkFault { user: Some(id.1.clone()), address: Some(link.remote), fault });
+            self.counters.count(fault);
+            self.note(Note::LinkFault { user: id.1.clone(), address: Some(link.remote), fault });
         }
         self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1.clone(), address: Some(link.remote) });
         if let (Some(person), Some(key)) = (self.people.find_mut(&id), link.key)

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     channel::{Channel, StaticKey},
     durable::Durable,
-    error::Fault,
+    error::{Counters, Fault},
     identity::{Identity, Key},
     limits::{Limits, ms},
     machine::{Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, OddIds, Refusal},
@@ -62,6 +62,8 @@ pub(super) enum Timer {
     Ask(u64),
     /// Entries of the room have waited long enough.
     Room(RoomId),
+    /// Strangers may be told of again.
+    Strangers,
 }
 
 /// Something that waits for a commit.
@@ -129,6 +131,12 @@ pub struct Peer {
     pub(super) listen: Option<SocketAddr>,
     pub(super) trust_new: bool,
     pub(super) output_open: bool,
+    /// Too much waits for the disk: links are not read.
+    pub(super) overloaded: bool,
+    /// How often each fault happened.
+    pub(super) counters: Counters,
+    /// Strangers who were refused or cut short and not told of: how many, and the last one.
+    pub(super) strangers: Option<(u64, Fault, SocketAddr)>,
     pub(super) stopping: bool,
     pub(super) stopped: bool,
     /// What was kept and perhaps not shown; told once it listens.
@@ -235,6 +243,9 @@ impl Machine for Peer {
             listen: None,
             trust_new,
             output_open: true,
+            overloaded: false,
+            counters: Counters::default(),
+            strangers: None,
             stopping: false,
             stopped: false,
             unshown,
@@ -355,6 +366,7 @@ impl Peer {
                 Timer::Dial(key) => self.on_dial_due(now, key, out),
                 Timer::Ask(token) => self.on_ask_expired(now, token, out),
                 Timer::Room(room) => self.release_entries(now, room),
+                Timer::Strangers => self.tell_strangers(now),
             }
         }
     }
@@ -476,6 +488,7 @@ impl Peer {
             return;
         }
         self.stopping = true;
+        self.timers.clear(Timer::Strangers);
         let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();
         for conn in conns {
             self.end_link(conn, Goodbye::Quit, out);
@@ -513,6 +526,14 @@ impl Peer {
             self.release(output, out);
         }
         self.ask_bulk_turns(out);
+        let overloaded = self.durable.held() > self.limits.outputs_waiting_max;
+        if overloaded != self.overloaded {
+            self.overloaded = overloaded;
+            let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();
+            for conn in conns {
+                self.set_reading(conn, out);
+            }
+        }
         if self.stopping && !self.stopped && self.durable.is_quiet() {
             self.stopped = true;
             out.notify(Notice::Stopped { unacknowledged: self.outbox.len() });
@@ -570,6 +591,29 @@ impl Peer {
     pub(super) fn outcome(&mut self, token: u64, problem: Option<Problem>) {
         self.timers.clear(Timer::Ask(token));
         self.tell(Notice::Outcome { token, problem });
+    }
+
+    /// A connection that was nobody's yet was refused or cut short. It is counted, and told of now and then.
+    pub(super) fn on_stranger(&mut self, now: Time, fault: Fault, address: SocketAddr) {
+        self.counters.count(fault);
+        let count = self.strangers.map_or(0, |(count, ..)| count) + 1;
+        self.strangers = Some((count, fault, address));
+        if self.timers.at(Timer::Strangers).is_none() {
+            self.tell_strangers(now);
+        }
+    }
+
+    fn tell_strangers(&mut self, now: Time) {
+        if let Some((count, fault, address)) = self.strangers.take() {
+            self.note(Note::Strangers { count, fault, address });
+            self.timers.set(Timer::Strangers, now + ms(self.limits.strangers_told_ms));
+        }
+    }
+
+    /// How often each fault happened since the start.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// The wall clock now.

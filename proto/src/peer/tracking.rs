@@ -392,6 +392,11 @@ impl Peer {
         let receivers = self.outbox.receivers().filter_map(|key| self.people.any_with_key(key).cloned());
         for id in receivers.collect::<Vec<_>>() {
             self.consider_dial(now, &id);
+            let key = self.people.find(&id).and_then(|person| person.pinned);
+            let count = key.map_or(0, |key| if self.links.up(&key).is_none() { self.outbox.waiting(&key) } else { 0 });
+            if count > 0 {
+                self.note(Note::Waiting { user: id.1, count });
+            }
         }
         // Who waited for the tracker to say who it is can be named now.
         let waiting = self.links.iter().filter(|(_, link)| !link.is_up()).map(|(conn, _)| conn).collect::<Vec<_>>();

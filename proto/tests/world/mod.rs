@@ -46,7 +46,7 @@ pub enum Kind {
         /// The number of the next request.
         next_token: u64,
         /// How it starts.
-        start: peer::Start,
+        start: Box<peer::Start>,
     },
     /// A tracker.
     Tracker {
@@ -57,7 +57,7 @@ pub enum Kind {
         /// What is on its disk.
         state: Vec<tracker::Change>,
         /// How it starts.
-        start: tracker::Start,
+        start: Box<tracker::Start>,
     },
 }
 
@@ -168,7 +168,7 @@ impl World {
         };
         change(&mut start);
         let state = start.state.clone();
-        let kind = Kind::Peer { machine: None, notices: Vec::new(), state, next_token: 1, start };
+        let kind = Kind::Peer { machine: None, notices: Vec::new(), state, next_token: 1, start: Box::new(start) };
         self.add(kind)
     }
 
@@ -183,7 +183,7 @@ impl World {
             dummy_verifier: "nobody's".to_owned(),
             state: Vec::new(),
         };
-        let kind = Kind::Tracker { machine: None, notices: Vec::new(), state: Vec::new(), start };
+        let kind = Kind::Tracker { machine: None, notices: Vec::new(), state: Vec::new(), start: Box::new(start) };
         self.add(kind)
     }
 
@@ -202,10 +202,10 @@ impl World {
         match &mut this.kind {
             Kind::Peer { machine, state, start, .. } => {
                 let seed = Seed([start.seed.0[0] ^ (epoch as u8) << 4; 32]);
-                *machine = Some(Box::new(Peer::start(peer::Start { state: state.clone(), seed, ..start.clone() })));
+                *machine = Some(Box::new(Peer::start(peer::Start { state: state.clone(), seed, ..(**start).clone() })));
             }
             Kind::Tracker { machine, state, start, .. } => {
-                let start = tracker::Start { state: state.clone(), ..start.clone() };
+                let start = tracker::Start { state: state.clone(), ..(**start).clone() };
                 *machine = Some(Box::new(Tracker::start(start)));
             }
         }
@@ -452,6 +452,25 @@ impl World {
         let wall = Wall(1_900_000_000_000).plus(self.now.since_start());
         self.queue.push_back(Step::Event(node, epoch, Event::Wall(wall)));
         self.settle();
+    }
+
+    /// A stranger connects to a node, says this, and then nothing more.
+    pub fn garbage(&mut self, node: NodeId, bytes: &[u8]) {
+        let (address, listener) =
+            self.listeners.iter().find(|(_, (of, _))| *of == node).map(|(at, (_, by))| (*at, *by)).expect("it listens");
+        self.next_even += 2;
+        let (conn, epoch) = (ConnId(self.next_even), self.nodes[node].epoch);
+        self.open.insert(End { node, epoch, conn });
+        let remote = SocketAddr::new(address.ip(), 9);
+        let opened = Event::Opened { conn, listener: Some(listener), local: address, remote };
+        self.queue.push_back(Step::Event(node, epoch, opened));
+        self.queue.push_back(Step::Event(node, epoch, Event::Received { conn, bytes: bytes.to_vec().into() }));
+        self.settle();
+    }
+
+    /// How many connections a node holds open.
+    pub fn open_ends(&self, node: NodeId) -> usize {
+        self.open.iter().filter(|end| end.node == node).count()
     }
 
     /// What a peer has told its host.
