@@ -1,16 +1,19 @@
-//! `papo-conformance`: replays recordings of papo's machines.
+//! `papo-conformance`: replays recordings of papo's machines, and makes the committed ones.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
-use papo_conformance::replay::{MACHINES, replay_file};
+use papo_conformance::{
+    replay::{MACHINES, replay_file},
+    scripts::{self, Recording},
+};
 use papo_proto::{escape, record::Summary};
 
-/// Replays recordings of papo's machines.
+/// Replays recordings of papo's machines, and makes the committed ones.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -25,11 +28,18 @@ enum Command {
         /// A file that `--record` made.
         file: PathBuf,
     },
+    /// Make the committed recordings anew from their scripts. What stood there before is replaced.
+    Rerecord {
+        /// A directory.
+        #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/transcripts"))]
+        into: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Replay { file } => replay(&file),
+        Command::Rerecord { into } => rerecord(&into),
     }
 }
 
@@ -41,6 +51,18 @@ fn replay(file: &Path) -> ExitCode {
             say(&mut io::stderr(), &shown, ExitCode::FAILURE)
         }
     }
+}
+
+fn rerecord(into: &Path) -> ExitCode {
+    for Recording { name, bytes } in scripts::all() {
+        let file = into.join(name);
+        let shown = escape::line(&file.to_string_lossy()).into_owned();
+        if let Err(error) = fs::create_dir_all(into).and_then(|()| fs::write(&file, bytes)) {
+            return say(&mut io::stderr(), &format!("{shown} cannot be written: {error}"), ExitCode::FAILURE);
+        }
+        say(&mut io::stdout(), &shown, ExitCode::SUCCESS);
+    }
+    ExitCode::SUCCESS
 }
 
 fn sentence(Summary { events, actions, cut }: Summary) -> String {

@@ -11,14 +11,16 @@ use std::{
 
 use papo_proto::{
     machine::Machine,
+    peer::Peer,
     record::{self, ReplayError, Summary},
+    tracker::Tracker,
 };
 
 /// A stored state of a million accounts still fits into a header.
 pub const LINE_BYTES_MAX: u64 = 1 << 30;
 
 /// The machines of papo.
-pub const MACHINES: &[Known] = &[];
+pub const MACHINES: &[Known] = &[Known::of::<Tracker>(), Known::of::<Peer>()];
 
 /// A machine that can be replayed.
 #[derive(Debug, Clone, Copy)]

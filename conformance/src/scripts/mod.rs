@@ -1,0 +1,170 @@
+//! The scripts from which the committed recordings are made. Each is a story in virtual time with a fixed seed, so it
+//! gives the same bytes each time; they change only when the machines or their wire do.
+//!
+//! - `whole_life`: from registering to goodbye.
+//! - `reconnect`: a tracker that dies and comes back, a device that is replaced.
+//! - `hostile`: what strangers send.
+
+mod hostile;
+mod reconnect;
+mod whole_life;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use papo_proto::{
+    identity::{Identity, Key},
+    limits::Limits,
+    names::Name,
+    peer::{
+        self, Peer, Request,
+        interface::{Credentials, Target, TrackerAddress},
+    },
+    rng::Seed,
+    tracker::{self, Registration, Tracker},
+    wire::tracker::PasswordHash,
+};
+use serde_json::Value;
+
+use crate::world::{NodeId, World};
+
+/// Long enough for anything that only the world's delays hold up.
+const SOON: Duration = Duration::from_secs(5);
+/// Long enough for the longest wait before dialling again, too.
+const LATER: Duration = Duration::from_secs(45);
+
+/// One machine's recording of a script.
+pub struct Recording {
+    /// Its file's name.
+    pub name: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// Every recording of every script.
+pub fn all() -> Vec<Recording> {
+    [whole_life::record(), reconnect::record(), hostile::record()].into_iter().flatten().collect()
+}
+
+/// The host with this number.
+pub(crate) const fn host(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, number))
+}
+
+/// Where the tracker of every script listens.
+pub(crate) const TRACKER: SocketAddr = SocketAddr::new(host(1), 6060);
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).expect("scripts use valid names")
+}
+
+fn tracker_identity() -> Identity {
+    Identity::from_secret(&[0x77; 32])
+}
+
+/// A tracker as `papo-tracker` starts one, with what it had kept.
+pub(crate) fn tracker(seed: u8, state: Vec<tracker::Change>) -> tracker::Start {
+    tracker::Start {
+        seed: Seed([seed; 32]),
+        limits: Limits::DEFAULT,
+        identity: tracker_identity(),
+        listen: vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), TRACKER.port())],
+        registration: Registration::Open,
+        dummy_verifier: "$stand-in$nobody".to_owned(),
+        state,
+    }
+}
+
+/// Someone with a new data directory who makes an account.
+pub(crate) fn newcomer(seed: u8, user: &str) -> peer::Start {
+    peer::Start {
+        seed: Seed([seed; 32]),
+        limits: Limits::DEFAULT,
+        identity: Identity::from_secret(&[seed; 32]),
+        name: name(user),
+        listen: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 6061),
+        any_port: true,
+        tracker: Some(tracker_address("10.0.0.1", Some(tracker_identity().key()))),
+        trust_new: false,
+        credentials: Some(credentials(user, true)),
+        state: peer::State { log: u64::from(seed), ..peer::State::default() },
+    }
+}
+
+fn tracker_address(host: &str, key: Option<Key>) -> TrackerAddress {
+    TrackerAddress { host: host.to_owned(), port: TRACKER.port(), key }
+}
+
+/// Everyone's password is their name, twice.
+pub(crate) fn credentials(user: &str, register: bool) -> Credentials {
+    let password = Some(PasswordHash::of(&[user, user].concat()));
+    Credentials { name: name(user), password, register, token: None }
+}
+
+/// Starts someone and waits for the login.
+#[track_caller]
+fn log_in(world: &mut World, host: IpAddr, start: peer::Start) -> NodeId {
+    let node = world.start::<Peer>(host, start);
+    world.run_until(node, SOON, "logged_in");
+    node
+}
+
+/// Starts a tracker and waits until it listens.
+#[track_caller]
+fn open(world: &mut World, start: tracker::Start) -> NodeId {
+    let node = world.start::<Tracker>(TRACKER.ip(), start);
+    world.run_until(node, SOON, "listening");
+    node
+}
+
+/// Asks for something and waits for its outcome: the problem, or null.
+#[track_caller]
+fn outcome(world: &mut World, node: NodeId, request: Request) -> Value {
+    let token = world.next_token();
+    world.command(node, peer::Command::Ask { token, request });
+    loop {
+        let outcome = &world.run_until(node, LATER, "outcome")["outcome"];
+        if outcome["token"] == token {
+            return outcome["problem"].clone();
+        }
+    }
+}
+
+/// Asks for something that must be done.
+#[track_caller]
+fn done(world: &mut World, node: NodeId, request: Request) {
+    let problem = outcome(world, node, request.clone());
+    assert_eq!(problem, Value::Null, "{request:?}");
+}
+
+/// Says something that must be kept.
+#[track_caller]
+fn say(world: &mut World, node: NodeId, to: Target, text: &str) {
+    done(world, node, Request::Say { to, text: text.to_owned() });
+}
+
+/// Waits until someone is shown this text.
+#[track_caller]
+fn heard(world: &mut World, node: NodeId, text: &str) {
+    while world.run_until(node, LATER, "message")["message"]["text"] != text {}
+}
+
+/// Ends a peer in order.
+#[track_caller]
+fn quit(world: &mut World, node: NodeId) {
+    world.command(node, peer::Command::Quit);
+    world.run_until(node, SOON, "stopped");
+}
+
+/// Ends a tracker in order.
+#[track_caller]
+fn shut_down(world: &mut World, node: NodeId) {
+    world.command(node, tracker::Command::Shutdown);
+    world.run_until(node, SOON, "stopped");
+}
+
+fn recording(world: &World, node: NodeId, name: &'static str) -> Recording {
+    Recording { name, bytes: world.recording(node).to_vec() }
+}

@@ -1,0 +1,71 @@
+//! A tracker is killed and comes back with what it had kept; two people talk meanwhile. Then one of them comes from
+//! another device, and the other has to accept the new key.
+
+use std::time::Duration;
+
+use papo_proto::{
+    identity::Identity,
+    peer::{self, Request, interface::Target},
+    rng::Seed,
+    tracker::Change,
+};
+
+use super::{
+    LATER, Recording, credentials, done, heard, host, log_in, name, newcomer, open, outcome, quit, recording, say,
+    shut_down, tracker,
+};
+use crate::world::World;
+
+/// Plays it.
+pub(super) fn record() -> Vec<Recording> {
+    let mut world = World::new(&Seed([2; 32]));
+    let first = open(&mut world, tracker(20, Vec::new()));
+    let ana = log_in(&mut world, host(2), newcomer(21, "ana"));
+    let bia = log_in(&mut world, host(3), newcomer(22, "bia"));
+    let sala = || Target::Room(name("sala"));
+    done(&mut world, ana, Request::Create { room: name("sala"), capacity: None });
+    done(&mut world, bia, Request::Join { room: name("sala") });
+    say(&mut world, ana, sala(), "antes");
+    heard(&mut world, bia, "antes");
+
+    world.kill(first);
+    say(&mut world, ana, sala(), "entretanto");
+    heard(&mut world, bia, "entretanto");
+    say(&mut world, bia, Target::User(name("ana")), "diretamente");
+    heard(&mut world, ana, "diretamente");
+    world.run(Duration::from_secs(90));
+
+    let kept = world.kept::<Change>(first);
+    let second = open(&mut world, tracker(23, kept));
+    world.run_until(ana, LATER, "logged_in");
+    world.run_until(bia, LATER, "logged_in");
+    say(&mut world, bia, sala(), "depois");
+    heard(&mut world, ana, "depois");
+
+    // Another device: the first session is told and ends, the contact blocks until the key is accepted.
+    let mut start = newcomer(24, "ana");
+    start.identity = Identity::from_secret(&[25; 32]);
+    start.credentials = Some(credentials("ana", false));
+    let phone = log_in(&mut world, host(4), start);
+    world.run(Duration::from_secs(5));
+    let to_ana = |text: &str| Request::Say { to: Target::User(name("ana")), text: text.to_owned() };
+    assert!(outcome(&mut world, bia, to_ana("quem és tu"))["key_changed"].is_object());
+    done(&mut world, bia, Request::Verify { user: name("ana") });
+    done(&mut world, bia, Request::Trust { user: name("ana") });
+    done(&mut world, bia, to_ana("bem-vinda"));
+    heard(&mut world, phone, "bem-vinda");
+    done(&mut world, bia, Request::Logout);
+    done(&mut world, bia, Request::Login(peer::interface::Credentials { password: None, ..credentials("bia", false) }));
+
+    quit(&mut world, ana);
+    quit(&mut world, phone);
+    quit(&mut world, bia);
+    shut_down(&mut world, second);
+    vec![
+        recording(&world, first, "reconnect.tracker-killed.jsonl"),
+        recording(&world, second, "reconnect.tracker.jsonl"),
+        recording(&world, ana, "reconnect.ana.jsonl"),
+        recording(&world, phone, "reconnect.phone.jsonl"),
+        recording(&world, bia, "reconnect.bia.jsonl"),
+    ]
+}
