@@ -1,11 +1,14 @@
-//! A tracker is killed and comes back with what it had kept; two people talk meanwhile. Then one of them comes from
-//! another device, and the other has to accept the new key.
+//! A tracker is killed and comes back with what it had kept; two people talk meanwhile. One of them is killed and comes
+//! back, too. Then the other comes from another device, and its new key has to be accepted.
 
 use std::time::Duration;
 
 use papo_proto::{
     identity::Identity,
-    peer::{self, Request, interface::Target},
+    peer::{
+        self, Request,
+        interface::{Credentials, Target},
+    },
     rng::Seed,
     tracker::Change,
 };
@@ -42,6 +45,20 @@ pub(super) fn record() -> Vec<Recording> {
     say(&mut world, bia, sala(), "depois");
     heard(&mut world, ana, "depois");
 
+    // A peer is killed too, and comes back by its key with what it had kept.
+    let killed = bia;
+    world.kill(killed);
+    say(&mut world, ana, sala(), "enquanto dormias");
+    let mut start = newcomer(22, "bia");
+    for change in world.kept::<peer::Change>(killed) {
+        start.state.apply(&change, start.limits.entries_known_max);
+    }
+    start.state.unshown.clear();
+    start.seed = Seed([26; 32]);
+    start.credentials = Some(Credentials { password: None, ..credentials("bia", false) });
+    let bia = log_in(&mut world, host(3), start);
+    heard(&mut world, bia, "enquanto dormias");
+
     // Another device: the first session is told and ends, the contact blocks until the key is accepted.
     let mut start = newcomer(24, "ana");
     start.identity = Identity::from_secret(&[25; 32]);
@@ -55,7 +72,7 @@ pub(super) fn record() -> Vec<Recording> {
     done(&mut world, bia, to_ana("bem-vinda"));
     heard(&mut world, phone, "bem-vinda");
     done(&mut world, bia, Request::Logout);
-    done(&mut world, bia, Request::Login(peer::interface::Credentials { password: None, ..credentials("bia", false) }));
+    done(&mut world, bia, Request::Login(Credentials { password: None, ..credentials("bia", false) }));
 
     quit(&mut world, ana);
     quit(&mut world, phone);
@@ -66,6 +83,7 @@ pub(super) fn record() -> Vec<Recording> {
         recording(&world, second, "reconnect.tracker.jsonl"),
         recording(&world, ana, "reconnect.ana.jsonl"),
         recording(&world, phone, "reconnect.phone.jsonl"),
+        recording(&world, killed, "reconnect.bia-killed.jsonl"),
         recording(&world, bia, "reconnect.bia.jsonl"),
     ]
 }
