@@ -1,1 +1,133 @@
-//! x
+//! What `papo-tracker` is made of, for itself and for whoever hosts a tracker in the same process (`papo --host`).
+//!
+//! - [`Hosting`]: a data directory, opened and checked, and the machine with everything that belongs to it.
+//! - [`store`]: accounts, rooms and rosters in SQLite.
+//! - [`passwords`]: checked by Argon2id.
+//!
+//! The tracker itself is [`papo_proto::tracker`]; the reactor that drives it is [`papo_runtime_mio`]. What is here only
+//! connects them.
+//!
+//! Invariant: nothing is written to a database that is not this program's, is newer than it, or is damaged.
+
+pub mod passwords;
+pub mod store;
+
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
+
+use papo_proto::{
+    identity::{Identity, Key},
+    limits::Limits,
+    machine::Machine as _,
+    record,
+    tracker::{Command, Notice, Registration, Start, Tracker},
+};
+use papo_runtime_mio::{
+    Control, Node, Recorder,
+    data_dir::{DataDir, DataDirError},
+    random_seed,
+};
+use store::{Database, DatabaseError};
+
+/// The file of the data directory that holds the tracker's identity.
+const IDENTITY: &str = "identity.key";
+/// The file of the data directory that holds everything else.
+const DATABASE: &str = "tracker.sqlite";
+
+/// How a tracker is to be.
+#[derive(Debug, Clone)]
+pub struct HostingOptions {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// Its bounds.
+    pub limits: Limits,
+}
+
+/// Why a tracker cannot be hosted: one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Argon2 does not work here.
+    #[error("passwords cannot be checked here: {0}")]
+    Passwords(#[from] passwords::Unusable),
+}
+
+/// A tracker that is ready to run. It has its data directory to itself from here on.
+#[derive(Debug)]
+pub struct Hosting {
+    start: Start,
+    database: Database,
+    is_new: bool,
+}
+
+impl Hosting {
+    /// Opens, or makes, the data directory `data` with the tracker's identity and database.
+    ///
+    /// # Errors
+    /// When the directory cannot be used or another process uses it, or the database is newer than this program,
+    /// damaged, or not its own. Nothing is overwritten then.
+    pub fn open(data: &Path, options: HostingOptions) -> Result<Self, OpenError> {
+        let dir = DataDir::open(data)?;
+        let path = dir.path().join(DATABASE);
+        let (secret, is_new) = dir.secret(IDENTITY)?;
+        let (database, state) = Database::open(&path, dir)?;
+        let start = Start {
+            seed: random_seed(),
+            limits: options.limits,
+            identity: Identity::from_secret(&secret),
+            listen: options.listen,
+            registration: options.registration,
+            dummy_verifier: passwords::dummy(random_seed().0)?,
+            state,
+        };
+        Ok(Self { start, database, is_new })
+    }
+
+    /// The tracker's identity key: what peers pin.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.start.identity.key()
+    }
+
+    /// Whether the identity was made just now.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// What the tracker will start from.
+    #[must_use]
+    pub const fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// Begins a recording in a new file. It will hold the tracker's keys.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be made or written.
+    pub fn recorder(&self, path: &Path) -> io::Result<Recorder> {
+        Recorder::create(path, &record::header::<Tracker>(&self.start))
+    }
+
+    /// The node to add to a reactor. `on_notice` hears what happens, and stops the node at [`Notice::Stopped`].
+    #[must_use]
+    pub fn node(
+        self,
+        on_notice: impl FnMut(Notice, &mut Control<Command>) + 'static,
+        recorder: Option<Recorder>,
+    ) -> Node<Tracker> {
+        Node {
+            machine: Tracker::start(self.start),
+            store: Box::new(self.database),
+            passwords: Some(Arc::new(passwords::check)),
+            on_notice: Box::new(on_notice),
+            recorder,
+        }
+    }
+}

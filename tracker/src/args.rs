@@ -1,0 +1,211 @@
+//! Arguments, the configuration file and the environment, brought together into [`Settings`].
+//!
+//! An argument counts more than the file. Whatever is wrong is one sentence for the person who started the program.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{Parser, ValueEnum};
+use etcetera::base_strategy::{BaseStrategy as _, Xdg};
+use papo_proto::{tracker::Registration, wire::tracker::TOKEN_BYTES_MAX};
+use serde::Deserialize;
+
+/// Where a tracker listens when it is not told.
+const LISTEN: &str = "0.0.0.0:6060";
+/// The registration token, where no file is named.
+const TOKEN_VARIABLE: &str = "PAPO_REGISTRATION_TOKEN";
+
+/// The tracker of papo: accounts, rooms and presence. It never sees a message.
+#[derive(Debug, Parser)]
+#[command(name = "papo-tracker", version)]
+pub(crate) struct Arguments {
+    /// Listen here; may be repeated [default: 0.0.0.0:6060]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+    /// Keep identity and database here [default: papo-tracker in the XDG data directory]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Who may make an account [default: open]
+    #[arg(long, value_enum)]
+    registration: Option<Policy>,
+    /// The token of --registration token stands here [otherwise: in PAPO_REGISTRATION_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    registration_token_file: Option<PathBuf>,
+    /// Record everything that happens into a new file; it will hold this tracker's keys
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Record although the data directory has an identity in use
+    #[arg(long)]
+    record_secrets: bool,
+    /// Read these settings from a TOML file, by the same names
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Policy {
+    /// Everyone
+    Open,
+    /// Whoever knows the token
+    Token,
+    /// Nobody
+    Closed,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Config {
+    #[serde(default)]
+    listen: Vec<SocketAddr>,
+    data: Option<PathBuf>,
+    registration: Option<Policy>,
+    registration_token_file: Option<PathBuf>,
+    record: Option<PathBuf>,
+    #[serde(default)]
+    record_secrets: bool,
+}
+
+/// How this tracker is to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Where it listens.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Its data directory.
+    pub(crate) data: PathBuf,
+    /// Who may make an account.
+    pub(crate) registration: Registration,
+    /// Where its recording goes.
+    pub(crate) record: Option<PathBuf>,
+    /// Whether an identity that is in use may be recorded.
+    pub(crate) record_secrets: bool,
+}
+
+/// What is wrong with how the program was started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UsageError {
+    #[error("the configuration {} cannot be read: {why}", path.display())]
+    Config { path: PathBuf, why: String },
+    #[error("there is no home directory to keep data in: name a directory with --data")]
+    NoHome,
+    #[error(
+        "--registration token needs a token: name its file with --registration-token-file, or set {TOKEN_VARIABLE}"
+    )]
+    NoToken,
+    #[error("--registration-token-file is of use with --registration token only")]
+    UselessToken,
+    #[error("the token file {} cannot be read: {error}", path.display())]
+    TokenFile { path: PathBuf, error: std::io::Error },
+    #[error("the registration token must have 1 to {TOKEN_BYTES_MAX} bytes of text on one line")]
+    BadToken,
+}
+
+impl Arguments {
+    /// The settings that follow from these arguments, the file that they name, and the environment.
+    pub(crate) fn into_settings(self) -> Result<Settings, UsageError> {
+        let config = self.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
+        let default = || vec![LISTEN.parse().expect("the default is an address")];
+        let listen = [self.listen, config.listen].into_iter().find(|listen| !listen.is_empty()).unwrap_or_else(default);
+        let data = self.data.or(config.data).map_or_else(default_data, Ok)?;
+        let token_file = self.registration_token_file.or(config.registration_token_file);
+        let registration = match self.registration.or(config.registration).unwrap_or(Policy::Open) {
+            Policy::Token => Registration::Token(read_token(token_file)?),
+            Policy::Open | Policy::Closed if token_file.is_some() => return Err(UsageError::UselessToken),
+            Policy::Open => Registration::Open,
+            Policy::Closed => Registration::Closed,
+        };
+        let record = self.record.or(config.record);
+        Ok(Settings {
+            listen,
+            data,
+            registration,
+            record,
+            record_secrets: self.record_secrets || config.record_secrets,
+        })
+    }
+}
+
+fn read_config(path: &Path) -> Result<Config, UsageError> {
+    let wrong = |why: String| UsageError::Config { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))
+}
+
+fn default_data() -> Result<PathBuf, UsageError> {
+    Xdg::new().map(|xdg| xdg.data_dir().join("papo-tracker")).map_err(|_| UsageError::NoHome)
+}
+
+fn read_token(file: Option<PathBuf>) -> Result<String, UsageError> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(&path).map_err(|error| UsageError::TokenFile { path, error })?,
+        None => std::env::var(TOKEN_VARIABLE).map_err(|_| UsageError::NoToken)?,
+    };
+    let token = text.trim_end_matches(['\r', '\n']);
+    let fits = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX && !token.contains(['\r', '\n']);
+    if fits { Ok(token.to_owned()) } else { Err(UsageError::BadToken) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Result<Settings, UsageError> {
+        let arguments = ["papo-tracker", "--data", "d"].iter().chain(arguments);
+        Arguments::try_parse_from(arguments).expect("valid arguments").into_settings()
+    }
+
+    #[test]
+    fn without_arguments_everyone_may_register_and_it_listens_everywhere() {
+        let settings = settings(&[]).expect("valid");
+        assert_eq!(settings.listen, [LISTEN.parse().expect("an address")]);
+        assert_eq!((settings.registration, settings.data), (Registration::Open, PathBuf::from("d")));
+        assert_eq!((settings.record, settings.record_secrets), (None, false));
+    }
+
+    #[test]
+    fn an_argument_counts_more_than_the_file() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let config = temp.path().join("tracker.toml");
+        std::fs::write(&config, "listen = ['127.0.0.1:1', '[::1]:2']\nregistration = 'closed'\n").expect("written");
+        let config = config.to_str().expect("text");
+        let from_file = settings(&["--config", config]).expect("valid");
+        assert_eq!((from_file.listen.len(), from_file.registration), (2, Registration::Closed));
+        let both = settings(&["--config", config, "--listen", "127.0.0.1:9", "--registration", "open"]);
+        let both = both.expect("valid");
+        assert_eq!((both.listen.len(), both.registration), (1, Registration::Open));
+    }
+
+    #[test]
+    fn a_setting_that_does_not_exist_is_an_error_and_not_silence() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let config = temp.path().join("tracker.toml");
+        for text in ["relay-tcp = '127.0.0.1:1'", "listen = 'everywhere'", "="] {
+            std::fs::write(&config, text).expect("written");
+            let error = settings(&["--config", config.to_str().expect("text")]).expect_err("not valid");
+            assert!(error.to_string().contains("tracker.toml cannot be read: "), "{error}");
+        }
+        assert!(Arguments::try_parse_from(["papo-tracker", "--relay-tcp", "127.0.0.1:1"]).is_err());
+    }
+
+    #[test]
+    fn a_token_stands_in_a_file_and_is_not_empty() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let file = temp.path().join("token");
+        let path = file.to_str().expect("text");
+        let token = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            settings(&["--registration", "token", "--registration-token-file", path]).map(|it| it.registration)
+        };
+        assert_eq!(token("segredo\n").expect("valid"), Registration::Token("segredo".to_owned()));
+        for bad in ["", "\n", "a\nb", &"x".repeat(TOKEN_BYTES_MAX + 1)] {
+            assert!(matches!(token(bad), Err(UsageError::BadToken)), "{bad:?}");
+        }
+        assert!(token(&"x".repeat(TOKEN_BYTES_MAX)).is_ok());
+        let useless = settings(&["--registration-token-file", path]);
+        assert!(matches!(useless, Err(UsageError::UselessToken)));
+    }
+}
