@@ -71,6 +71,10 @@ limits! {
     room_capacity_default: usize = 32;
     /// Requests of one session that wait for a commit; past it, it is not read.
     requests_waiting_max: usize = 32;
+    /// What one session may make a tracker tell others at once; past it, it is not read for a while.
+    pushes_burst_max: u64 = 16_384;
+    /// What one session may make a tracker tell others each second, in the long run.
+    pushes_per_s_max: u64 = 4_096;
     /// Password checks under way at once.
     password_checks_max: usize = 2;
     /// Password checks that wait, altogether.
@@ -140,6 +144,7 @@ const _: () = {
     assert!(DEFAULT.frame_before_login_bytes_max <= DEFAULT.frame_bytes_max, "login only widens the bound");
     assert!(DEFAULT.out_bytes_max >= 16 * DEFAULT.frame_bytes_max, "a burst of messages is no slow reader");
     assert!(DEFAULT.room_capacity_default <= DEFAULT.room_capacity_max, "the default is allowed");
+    assert!(DEFAULT.pushes_per_s_max > 0, "whoever was held back is read again");
     assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
     assert!(DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max <= 800, "a terminal selects below 1024");
     assert!(TEXT_BYTES_MAX + 1024 <= MESSAGE_BYTES_MAX, "a text with all around it fits a frame");

@@ -67,6 +67,8 @@ enum Timer {
     Passwords,
     /// A session's one deadline.
     Session(ConnId),
+    /// A session that made the tracker tell others too much is read again.
+    Quiet(ConnId),
 }
 
 /// The tracker. See [`crate::tracker`].
@@ -102,6 +104,8 @@ pub struct Tracker {
     unfinished_bytes: usize,
     unfinished: BTreeSet<(Time, ConnId)>,
     counters: Counters,
+    /// Messages that were said so far.
+    said: u64,
     stopping: bool,
 }
 
@@ -143,6 +147,7 @@ impl Machine for Tracker {
             unfinished_bytes: 0,
             unfinished: BTreeSet::new(),
             counters: Counters::default(),
+            said: 0,
             stopping: false,
         }
     }
@@ -170,6 +175,9 @@ impl Machine for Tracker {
                     match timer {
                         Timer::Start | Timer::Passwords => {}
                         Timer::Session(conn) => self.on_session_due(now, conn, out),
+                        Timer::Quiet(conn) => {
+                            self.runnable.insert(conn);
+                        }
                     }
                 }
             }
@@ -248,7 +256,7 @@ impl Tracker {
         let mut progressed = false;
         loop {
             let Some(session) = self.sessions.get_mut(&conn) else { return };
-            if session.is_ending() || session.is_blocked(&self.limits) {
+            if session.is_ending() || session.is_blocked(now, &self.limits) {
                 break;
             }
             let max = session.frame_bytes_max(&self.limits);
@@ -263,15 +271,27 @@ impl Tracker {
                 Ok(Some(Step::Message(bytes))) => ToTracker::from_bytes(&bytes).map_err(|_| Fault::Malformed),
                 Err(fault) => Err(fault),
             };
+            let said = self.said;
             match message {
                 Ok(message) => self.on_message(now, conn, message, out),
                 Err(fault) => return self.cut(now, conn, fault, out),
             }
+            self.charge(now, conn, self.said - said);
             progressed = true;
             self.release(out);
         }
         self.note_unfinished(now, conn, progressed, out);
-        self.set_reading(conn, out);
+        self.set_reading(now, conn, out);
+    }
+
+    /// A message has made the tracker say so much.
+    fn charge(&mut self, now: Time, conn: ConnId, pushes: u64) {
+        let Some(session) = self.sessions.get_mut(&conn) else { return };
+        session.charge(now, pushes, &self.limits);
+        let until = session.quiet_until(&self.limits);
+        if until > now {
+            self.timers.set(Timer::Quiet(conn), until);
+        }
     }
 
     fn on_message(&mut self, now: Time, conn: ConnId, message: ToTracker, out: &mut Out) {
@@ -390,6 +410,7 @@ impl Tracker {
         if session.is_ending() || self.doomed.contains_key(&conn) {
             return;
         }
+        self.said += 1;
         session.held_bytes += bytes.len();
         if session.held_bytes > self.limits.out_bytes_max {
             self.doomed.insert(conn, Fault::SlowReader);
@@ -530,6 +551,7 @@ impl Tracker {
     fn forget(&mut self, conn: ConnId) -> Option<Session> {
         let session = self.sessions.remove(&conn)?;
         self.timers.clear(Timer::Session(conn));
+        self.timers.clear(Timer::Quiet(conn));
         self.passwords.handle_gone(conn);
         self.gate.handle_gone(session.ip(), session.anonymous);
         self.runnable.remove(&conn);
@@ -564,9 +586,9 @@ impl Tracker {
     }
 
     /// A blocked session with unread bytes is not read; any other is.
-    fn set_reading(&mut self, conn: ConnId, out: &mut Out) {
+    fn set_reading(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
-        let blocked = session.is_blocked(&self.limits);
+        let blocked = session.is_blocked(now, &self.limits);
         let reading = if blocked { session.reading && session.channel.buffered() == 0 } else { true };
         if reading != session.reading {
             session.reading = reading;

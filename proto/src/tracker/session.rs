@@ -11,10 +11,11 @@
 //!
 //! - `Handshake` and `Anonymous` have a deadline each; the second stands still while a password is checked. `LoggedIn`
 //!   is pinged after silence and given up after more of it.
-//! - It is **blocked** while its password is checked, and while too many of its requests wait for a commit: what it
-//!   says is then left in the channel, and it is not read.
+//! - It is **blocked** while its password is checked, while too many of its requests wait for a commit, and while it has
+//!   made the tracker tell others more than is fair: what it says is then left in the channel, and it is not read.
 //!
-//! Invariant: a session has one timer, and none while it is checked or ending.
+//! Invariant: a session has one deadline, and none while it is checked or ending; a second timer says when one who has
+//! talked too much is read again.
 
 use std::{
     collections::VecDeque,
@@ -47,6 +48,9 @@ pub enum Phase {
     /// Nothing is heard or said any more; what was said is flushed, and the connection closed.
     Ending,
 }
+
+/// The longest that a session is not read for what it made the tracker tell others.
+const QUIET_MAX: Duration = Duration::from_secs(5);
 
 /// What a session has not been told of the state after its login.
 #[derive(Debug, Default)]
@@ -84,6 +88,8 @@ pub struct Session {
     pub waiting: usize,
     /// Bytes of messages that are held.
     pub held_bytes: usize,
+    /// When all that it made the tracker tell others would have been told at the rate that it may.
+    told_by: Time,
     /// Messages at the wrong time, and wrong passwords.
     pub strikes: u8,
     /// Bytes of its unfinished frame, and since when it holds one.
@@ -109,6 +115,7 @@ impl Session {
             logged_out: false,
             waiting: 0,
             held_bytes: 0,
+            told_by: now,
             strikes: 0,
             unfinished: None,
             sync: None,
@@ -141,8 +148,23 @@ impl Session {
 
     /// Whether it is not listened to at present.
     #[must_use]
-    pub const fn is_blocked(&self, limits: &Limits) -> bool {
-        matches!(self.phase, Phase::Checking { .. }) || self.waiting >= limits.requests_waiting_max
+    pub fn is_blocked(&self, now: Time, limits: &Limits) -> bool {
+        matches!(self.phase, Phase::Checking { .. })
+            || self.waiting >= limits.requests_waiting_max
+            || self.quiet_until(limits) > now
+    }
+
+    /// It has just made the tracker tell others `pushes` messages.
+    pub fn charge(&mut self, now: Time, pushes: u64, limits: &Limits) {
+        let told_by = self.told_by.max(now) + told_in(pushes, limits);
+        self.told_by = told_by.min(now + told_in(limits.pushes_burst_max, limits) + QUIET_MAX);
+    }
+
+    /// It is not read until then for what it made the tracker tell others; in the past for all who are moderate.
+    #[must_use]
+    pub fn quiet_until(&self, limits: &Limits) -> Time {
+        let burst = told_in(limits.pushes_burst_max, limits);
+        Time::after_start(self.told_by.since_start().saturating_sub(burst))
     }
 
     /// The largest frame that it may send at this point.
@@ -156,4 +178,10 @@ impl Session {
     pub fn is_unaware_of(&self, room: &RoomId) -> bool {
         self.sync.as_ref().is_some_and(|sync| sync.rooms.contains(room))
     }
+}
+
+/// How long `pushes` messages take at the rate that a session may cause.
+fn told_in(pushes: u64, limits: &Limits) -> Duration {
+    Duration::from_secs(1).saturating_mul(u32::try_from(pushes).unwrap_or(u32::MAX))
+        / u32::try_from(limits.pushes_per_s_max).unwrap_or(u32::MAX).max(1)
 }

@@ -120,6 +120,28 @@ fn a_session_with_too_many_requests_under_way_is_not_read_until_they_are_answere
 }
 
 #[test]
+fn one_who_makes_the_tracker_tell_others_too_much_is_held_back_and_loses_nothing() {
+    let limits = Limits { pushes_burst_max: 10, pushes_per_s_max: 10, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let (ana, bia) = (world.register("ana", 1), world.register("bia", 2));
+    world.ask(ana, &create(2, "sala", 0));
+    world.ask(bia, &join(2, "sala"));
+    world.show(ana);
+    world.pass(5_000);
+    let moves = (1..=30).map(|host| ToTracker::Moved { claimed: claimed(&[&format!("192.168.0.{host}:6061")]) });
+    let bytes = world.seal(bia, &moves.collect::<Vec<_>>());
+    world.bytes(bia, &bytes);
+    assert_eq!((world.show(ana).len(), world.client(bia).reading), (11, false), "a burst, and the one that passed it");
+    assert_eq!(world.tracker.deadline(), Some(world.now + Duration::from_millis(100)));
+    world.pass(1_000);
+    assert_eq!(world.show(ana).len(), 10, "then at the rate that it may");
+    world.pass(1_000);
+    assert_eq!(world.show(ana).len(), 9, "and nothing is lost");
+    assert!(world.client(bia).reading);
+    assert_eq!(world.ask(bia, &ToTracker::Ping { nonce: 1 }), ["Pong 1"]);
+}
+
+#[test]
 fn what_comes_behind_a_login_waits_for_its_end() {
     let mut world = World::new();
     let ana = world.register("ana", 1);
