@@ -86,6 +86,7 @@ fn run(settings: Settings) -> Result<(), Failed> {
     let limits = Limits::default();
     let options =
         Options { connections_max: limits.connections_max + CONNECTIONS_SPARE, out_bytes_max: limits.out_bytes_max };
+    let connections_max = limits.connections_max;
     let hosting = HostingOptions { listen: settings.listen, registration: settings.registration, limits };
     let hosting = Hosting::open(&settings.data, hosting)?;
     let recorder = match &settings.record {
@@ -112,6 +113,7 @@ fn run(settings: Settings) -> Result<(), Failed> {
         let host = Rc::clone(&host);
         hosting.node(move |notice, control| host.borrow_mut().on_notice(notice, control), recorder)
     };
+    raise_descriptors(connections_max);
     let mut reactor = Reactor::new(options)?;
     let handle = reactor.add(node);
     listen_to_signals(signals, handle, asked)?;
@@ -119,6 +121,20 @@ fn run(settings: Settings) -> Result<(), Failed> {
     match host.borrow_mut().failed.take() {
         Some(sentence) => Err(Failed { sentence, code: 1 }),
         None => Ok(()),
+    }
+}
+
+/// Takes as many descriptors as this process may have: the usual 1,024 are fewer than a tracker's connections.
+fn raise_descriptors(connections_max: usize) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most).map(|()| most));
+    match raised {
+        Ok(most) if most < connections_max as u64 => {
+            info!("this process may have {most} descriptors, so fewer than {connections_max} connections");
+        }
+        Ok(_) => {}
+        Err(error) => warn!("the limit of descriptors stays as it is: {error}"),
     }
 }
 

@@ -255,15 +255,25 @@ fn load_changes(connection: &Connection) -> rusqlite::Result<Vec<Change>> {
 fn user_changes(row: &Row<'_>) -> rusqlite::Result<Vec<Change>> {
     let name = name(row, "name")?;
     let key = row.get::<_, Option<String>>("key")?.map(|key| bytes("key", &key).map(Key)).transpose()?;
-    let at = wall(row, "added_ms")?;
-    let status = status(row)?;
-    Ok(vec![
-        Change::AccountAdded { name: name.clone(), verifier: Verifier(row.get("verifier")?), key, at },
-        Change::AccountStatus { name: name.clone(), status, text: text(row, "status_text")? },
-        Change::AccountProfile { name: name.clone(), text: text(row, "profile")? },
-        Change::AccountPlaintext { name: name.clone(), open: row.get("plaintext")? },
-        Change::LastSeen { name, at: wall(row, "last_seen_ms")? },
-    ])
+    let (added, last_seen) = (wall(row, "added_ms")?, wall(row, "last_seen_ms")?);
+    let (status, status_text) = (status(row)?, text(row, "status_text")?);
+    let (profile, open) = (text(row, "profile")?, row.get("plaintext")?);
+    let verifier = Verifier(row.get("verifier")?);
+    // Most accounts are as they were made: for those one change is enough.
+    let mut changes = vec![Change::AccountAdded { name: name.clone(), verifier, key, at: added }];
+    if status != Status::default() || !status_text.as_str().is_empty() {
+        changes.push(Change::AccountStatus { name: name.clone(), status, text: status_text });
+    }
+    if !profile.as_str().is_empty() {
+        changes.push(Change::AccountProfile { name: name.clone(), text: profile });
+    }
+    if open {
+        changes.push(Change::AccountPlaintext { name: name.clone(), open });
+    }
+    if last_seen != added {
+        changes.push(Change::LastSeen { name, at: last_seen });
+    }
+    Ok(changes)
 }
 
 fn room_changes(row: &Row<'_>) -> rusqlite::Result<Vec<Change>> {

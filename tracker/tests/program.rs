@@ -196,7 +196,8 @@ fn it_says_where_it_listens_and_a_restart_keeps_its_key() {
     assert!(one.port() != 0 && one != other && key == same);
     program.signal("TERM");
     let (code, said) = program.wait();
-    assert_eq!((code, said.as_str()), (Some(0), "info: stopped; nothing refused or cut\n"));
+    assert_eq!(code, Some(0));
+    assert!(said.ends_with("info: stopped; nothing refused or cut\n"), "{said}");
     let (_again, _, kept) = Program::listening(data.path());
     assert_eq!(kept, key);
 }
@@ -255,12 +256,10 @@ fn sigusr1_logs_what_was_refused_or_cut() {
     // Closed or reset: either way nothing was said.
     assert!(matches!(http.read(&mut [0; 16]), Ok(0) | Err(_)));
     program.signal("USR1");
-    let mut line = String::new();
-    let mut stderr = BufReader::new(program.stderr.take().expect("it is piped"));
-    stderr.read_line(&mut line).expect("it logs");
     let expected =
-        "info: connections 0, sessions 0, users 0, rooms 0; refused or cut: 1 the first bytes are not papo's\n";
-    assert_eq!(line, expected);
+        "info: connections 0, sessions 0, users 0, rooms 0; refused or cut: 1 the first bytes are not papo's";
+    let mut lines = BufReader::new(program.stderr.take().expect("it is piped")).lines();
+    assert!(lines.any(|line| line.expect("it logs") == expected));
 }
 
 #[test]
