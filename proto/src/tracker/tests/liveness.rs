@@ -36,6 +36,22 @@ fn a_connection_that_does_not_finish_its_handshake_is_gone_in_time() {
 }
 
 #[test]
+fn many_deadlines_at_once_are_worked_off_a_bounded_number_an_event() {
+    let mut world = World::new();
+    for host in 0..3u8 {
+        for port in 0..200 {
+            world.open(&format!("10.0.0.{host}:{}", 4_000 + port));
+        }
+    }
+    world.now = Time::after_start(Duration::from_secs(8));
+    for left in [600 - 256, 600 - 512, 0] {
+        world.event(Event::Due);
+        assert_eq!(world.tracker.sessions.len(), left);
+    }
+    assert_eq!(world.tracker.deadline(), None);
+}
+
+#[test]
 fn one_who_does_not_log_in_is_gone_in_time_whatever_else_it_says() {
     let mut world = World::new();
     let conn = world.connect("10.0.0.1:4000", 1);

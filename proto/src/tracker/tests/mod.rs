@@ -18,8 +18,8 @@ use crate::{
     identity::{Identity, Key},
     limits::Limits,
     machine::{
-        Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine as _, Outbox, PasswordCheck, PasswordOutcome,
-        RequestId, Seq,
+        Action, CloseHow, Closed, ConnId, DUE_TIMERS_MAX, Event, ListenerId, Machine as _, Outbox, PasswordCheck,
+        PasswordOutcome, RequestId, Seq,
     },
     names::Name,
     rng::Seed,
@@ -125,7 +125,8 @@ impl World {
             self.tracker.handle(self.now, event, &mut self.out);
             if due {
                 let deadline = self.tracker.deadline();
-                assert!(deadline.is_none_or(|at| at > self.now), "a deadline in the past spins the reactor");
+                let is_full = self.out.actions().len() >= DUE_TIMERS_MAX;
+                assert!(is_full || deadline.is_none_or(|at| at > self.now), "a deadline in the past spins the reactor");
             }
             let mut out = std::mem::take(&mut self.out);
             out.drain_with(|action, bytes| self.apply(action, bytes, &mut events));
