@@ -64,3 +64,53 @@ impl Recorder {
         result
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::{Fatal, Node, Options, Reactor, Store, StoreError};
+    use papo_proto::machine::Machine;
+
+    struct Idle;
+
+    impl Machine for Idle {
+        const KIND: &'static str = "idle";
+        type Start = ();
+        type Command = ();
+        type Notice = ();
+        type Change = ();
+
+        fn start((): ()) -> Self {
+            Self
+        }
+
+        fn handle(&mut self, _: Time, _: Event<'_, ()>, _: &mut Outbox<(), ()>) {
+            panic!("an event that is not recorded must not be handled");
+        }
+
+        fn deadline(&self) -> Option<Time> {
+            None
+        }
+    }
+
+    impl Store<()> for Idle {
+        fn apply(&mut self, _: &[()]) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_recording_that_cannot_be_written_ends_the_reactor() {
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let recorder = Recorder { file: full, machine: "idle".to_owned(), lines: Vec::new() };
+        let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1 }).expect("a reactor");
+        reactor.add(Node {
+            machine: Idle,
+            store: Box::new(Idle),
+            passwords: None,
+            on_notice: Box::new(|(), _| {}),
+            recorder: Some(recorder),
+        });
+        assert!(matches!(reactor.run(), Err(Fatal::Record(_))));
+    }
+}

@@ -5,7 +5,8 @@
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     sync::{
         Arc, Mutex,
         mpsc::{self, Receiver},
@@ -61,6 +62,8 @@ pub(crate) enum Order {
     Check(PasswordCheck),
     Resolve(String, u16),
     WakeAfterMs(u64),
+    /// Answered by [`Told::Pong`]: what was ordered before is under way.
+    Ping,
     Stop,
     /// Several at once, as the actions of one event.
     All(Vec<Self>),
@@ -73,7 +76,11 @@ pub(crate) enum Told {
     Heard(Time, Event<'static, ()>),
     /// It asked for this id.
     Minted(u64),
-    /// So many bytes came in altogether.
+    /// It set its timer to go off then.
+    Armed(Time),
+    /// Answers [`Order::Ping`].
+    Pong,
+    /// So many bytes came in, or went out as bulk, altogether.
     Counted(ConnId, usize),
     /// It is done.
     Stopped,
@@ -128,7 +135,7 @@ impl Machine for Marionette {
                 self.bulk_sent += size;
                 out.send(*conn, &vec![b'b'; size]);
                 out.push(Action::WantWrite(*conn));
-                return;
+                return out.notify(Told::Counted(*conn, self.bulk_sent));
             }
             _ => {}
         }
@@ -169,7 +176,12 @@ impl Marionette {
                 let request = self.ids.next_request();
                 out.push(Action::Resolve { request, host, port });
             }
-            Order::WakeAfterMs(ms) => self.deadline = Some(now + Duration::from_millis(ms)),
+            Order::WakeAfterMs(ms) => {
+                let deadline = now + Duration::from_millis(ms);
+                self.deadline = Some(deadline);
+                out.notify(Told::Armed(deadline));
+            }
+            Order::Ping => out.notify(Told::Pong),
             Order::Stop => out.notify(Told::Stopped),
             Order::All(orders) => orders.into_iter().for_each(|order| self.obey(now, order, out)),
         }
@@ -239,6 +251,23 @@ pub(crate) fn node(habits: Habits, store: impl Store<u32>) -> (Node<Marionette>,
 /// A reactor on a thread of its own.
 pub(crate) type Running = JoinHandle<(Result<(), Fatal>, Stats)>;
 
+/// A client with patience.
+#[track_caller]
+pub(crate) fn client(address: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(address).expect("it listens");
+    client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    client.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+    client
+}
+
+/// So many bytes of what a client hears.
+#[track_caller]
+pub(crate) fn heard(client: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    client.read_exact(&mut bytes).expect("it says so much in time");
+    bytes
+}
+
 /// Runs one machine for each element of `habits`.
 pub(crate) fn run<const N: usize>(options: Options, habits: [Habits; N]) -> (Running, [Puppet; N]) {
     run_nodes(options, habits.map(|habits| move || node(habits, Kept::default())))
@@ -296,6 +325,52 @@ impl Puppet {
                 && let Some(picked) = pick(now, &event)
             {
                 return picked;
+            }
+        }
+    }
+
+    /// Returns when what was ordered before is under way; what was told before is returned.
+    #[track_caller]
+    pub(crate) fn ping(&self) -> Vec<Told> {
+        self.order(Order::Ping);
+        let mut before = Vec::new();
+        loop {
+            match self.next() {
+                Told::Pong => return before,
+                other => before.push(other),
+            }
+        }
+    }
+
+    /// How many bytes were counted last, once nothing was counted for a while.
+    pub(crate) fn counted_until_quiet(&self) -> usize {
+        let mut last = 0;
+        while let Ok(told) = self.told.recv_timeout(Duration::from_millis(400)) {
+            if let Told::Counted(_, count) = told {
+                last = count;
+            }
+        }
+        last
+    }
+
+    /// Waits until at least so many bytes were counted.
+    #[track_caller]
+    pub(crate) fn counted(&self, at_least: usize) {
+        loop {
+            if let Told::Counted(_, count) = self.next()
+                && count >= at_least
+            {
+                return;
+            }
+        }
+    }
+
+    /// When the timer was set to go off.
+    #[track_caller]
+    pub(crate) fn armed(&self) -> Time {
+        loop {
+            if let Told::Armed(deadline) = self.next() {
+                return deadline;
             }
         }
     }
