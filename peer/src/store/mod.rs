@@ -1,0 +1,171 @@
+//! What a peer keeps, in SQLite: written change by change, read once at the start.
+//!
+//! - [`schema`]: the tables.
+//! - [`apply`]: a change → its rows. All changes of a call are one transaction.
+//! - [`load`]: the rows → the [`State`] that a peer starts from.
+//! - [`shown`]: how far what was received has been shown.
+//!
+//! Invariant: a database that this program does not understand is never written to.
+
+mod apply;
+mod load;
+mod schema;
+mod shown;
+
+use std::path::{Path, PathBuf};
+
+use papo_proto::peer::{Change, State};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+
+pub(crate) use shown::Shown;
+
+/// Why the store can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// Made by a later version.
+    #[error(
+        "{} was written by a newer papo (format {found}; this one knows {}): start that one, or give this one another \
+         directory with --data", path.display(), schema::VERSION
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// Another program's.
+    #[error("{} is not a database of papo: give papo another directory with --data", .0.display())]
+    Foreign(PathBuf),
+    /// Its content can't be right.
+    #[error("{} is damaged ({reason}): put back a copy of it, or give another directory with --data", path.display())]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It can't be read or written.
+    #[error("{} can't be used: {reason}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    fn of(path: &Path, error: &rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match error {
+            rusqlite::Error::SqliteFailure(failure, _)
+                if matches!(
+                    failure.code,
+                    rusqlite::ErrorCode::CannotOpen
+                        | rusqlite::ErrorCode::PermissionDenied
+                        | rusqlite::ErrorCode::ReadOnly
+                        | rusqlite::ErrorCode::SystemIoFailure
+                        | rusqlite::ErrorCode::DatabaseBusy
+                        | rusqlite::ErrorCode::DatabaseLocked
+                        | rusqlite::ErrorCode::DiskFull
+                ) =>
+            {
+                Self::Unusable { path, reason: error.to_string() }
+            }
+            _ => Self::Corrupt { path, reason: error.to_string() },
+        }
+    }
+}
+
+/// The open database.
+#[derive(Debug)]
+pub(crate) struct PeerStore {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl PeerStore {
+    /// Opens `peer.sqlite` in a data directory; makes it when it is missing, with the log number that `draw` gives.
+    ///
+    /// # Errors
+    /// When it is not a whole database of papo of a known version, or can't be written.
+    pub(crate) fn open(directory: &Path, draw: impl FnOnce() -> u64) -> Result<Self, StoreError> {
+        let path = directory.join("peer.sqlite");
+        let connection = open_connection(&path, draw)?;
+        Ok(Self { connection, path })
+    }
+
+    /// What the changes so far have led to; `shown` is how far what was received has been shown.
+    ///
+    /// # Errors
+    /// When a row makes no sense.
+    pub(crate) fn load(&self, entries_known_max: usize, shown: u64) -> Result<State, StoreError> {
+        load::state(&self.connection, entries_known_max, shown).map_err(|error| match error {
+            load::LoadError::Sqlite(error) => StoreError::of(&self.path, &error),
+            load::LoadError::Row(reason) => StoreError::Corrupt { path: self.path.clone(), reason },
+        })
+    }
+
+    /// The number of the last message that was received; 0 for none.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub(crate) fn received(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(max(number), 0) FROM received";
+        let number = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        number.map(i64::cast_unsigned).map_err(|error| StoreError::of(&self.path, &error))
+    }
+
+    /// Applies changes, all or none.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing is applied.
+    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for change in changes {
+            apply::change(&transaction, change)?;
+        }
+        transaction.commit()
+    }
+}
+
+fn open_connection(path: &Path, draw: impl FnOnce() -> u64) -> Result<Connection, StoreError> {
+    let failed = |error: rusqlite::Error| StoreError::of(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(failed)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
+    // Reads only, until it is known whose the file is.
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let (application, version) = (number("application_id").map_err(failed)?, number("user_version").map_err(failed)?);
+    let tables =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(failed)?;
+    let fresh = application == 0 && version == 0 && tables == 0;
+    if !fresh && application != schema::APPLICATION_ID {
+        return Err(StoreError::Foreign(path.to_owned()));
+    }
+    if version > schema::VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found: version });
+    }
+    if !fresh {
+        let check = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)).map_err(failed)?;
+        if check != "ok" {
+            return Err(StoreError::Corrupt { path: path.to_owned(), reason: check.replace('\n', " ") });
+        }
+    }
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if fresh {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        transaction.execute_batch(schema::TABLES).map_err(failed)?;
+        transaction.execute("INSERT INTO self (log) VALUES (?1)", [draw().max(1).cast_signed()]).map_err(failed)?;
+        transaction.pragma_update(None, "application_id", schema::APPLICATION_ID).map_err(failed)?;
+        transaction.pragma_update(None, "user_version", schema::VERSION).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests;

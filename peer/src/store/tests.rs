@@ -1,0 +1,304 @@
+use std::fs;
+
+use papo_proto::{
+    identity::{Identity, Key},
+    names::Name,
+    peer::{
+        Change, State,
+        change::{Incoming, Realm, RoomLog, Unacknowledged},
+    },
+    time::Wall,
+    wire::{
+        peer::{Have, PrivateMessage, Scope},
+        room::{Body, CreationRecord, Entry, EntryId, Parents, Said, SignedEntry},
+    },
+};
+
+use super::{PeerStore, Shown, StoreError};
+
+const LOG: u64 = u64::MAX - 4;
+
+fn me() -> Identity {
+    Identity::from_secret(&[1; 32])
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("valid")
+}
+
+fn record(nonce: u8) -> CreationRecord {
+    CreationRecord { nonce: [nonce; 16], name: name("Sala"), owner: me().key(), tracker: Key([9; 32]), flags: 0 }
+}
+
+fn entry(author: &Identity, log: u64, seq: u64, parents: Vec<EntryId>) -> SignedEntry {
+    let text = Said::new(format!("text {seq}")).expect("short");
+    Entry {
+        room: record(1).id(),
+        author: author.key(),
+        log,
+        seq,
+        parents: Parents::new(parents),
+        at: Wall(1000 + seq),
+        body: Body::Text { text },
+    }
+    .sign(author)
+}
+
+fn incoming(number: u64, room: Option<&str>) -> Incoming {
+    Incoming {
+        number,
+        id: format!("id{number}"),
+        from: name("Bia"),
+        room: room.map(name),
+        scope: room.is_none().then_some(Scope::Private),
+        at: Wall(5),
+        text: "olá\n\u{1b}[31m".to_owned(),
+        gap: number == 2,
+    }
+}
+
+fn private(seq: u64) -> PrivateMessage {
+    PrivateMessage { log: LOG, seq, scope: Scope::All, at: Wall(7), text: Said::new("psst").expect("short") }
+}
+
+fn open(directory: &std::path::Path) -> PeerStore {
+    PeerStore::open(directory, || LOG).expect("opens")
+}
+
+/// Applies changes in one go, and loads them from a store that was opened anew.
+fn after(changes: &[Change]) -> State {
+    let directory = tempfile::tempdir().expect("a directory");
+    open(directory.path()).apply_all(changes).expect("applies");
+    open(directory.path()).load(4096, u64::MAX / 2).expect("loads")
+}
+
+#[test]
+fn a_new_store_has_a_log_number_that_stays() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let first = PeerStore::open(directory.path(), || LOG).expect("opens").load(10, 0).expect("loads");
+    assert_eq!(first, State { log: LOG, ..State::default() });
+    let second = PeerStore::open(directory.path(), || 5).expect("opens").load(10, 0).expect("loads");
+    assert_eq!(second.log, LOG);
+}
+
+#[test]
+fn pins_trust_and_blocks_come_back_and_the_last_change_counts() {
+    let (old, new, tracker) = (Key([2; 32]), Key([3; 32]), Key([9; 32]));
+    let realm = Realm::Tracker(tracker);
+    let state = after(&[
+        Change::TrackerPinned { address: "t:6060".to_owned(), key: old },
+        Change::TrackerPinned { address: "t:6060".to_owned(), key: tracker },
+        Change::Pinned { realm, name: name("Bia"), key: old },
+        Change::Pinned { realm, name: name("bia"), key: new },
+        Change::Pinned { realm: Realm::Lan, name: name("bia"), key: old },
+        Change::Verified { key: old, verified: true },
+        Change::Verified { key: new, verified: true },
+        Change::Verified { key: old, verified: false },
+        Change::Blocked { realm, name: name("Caio"), blocked: true },
+        Change::Blocked { realm, name: name("dora"), blocked: true },
+        Change::Blocked { realm, name: name("CAIO"), blocked: false },
+    ]);
+    assert_eq!(state.trackers, [("t:6060".to_owned(), tracker)]);
+    assert_eq!(state.pins.len(), 2);
+    assert!(state.pins.contains(&(realm, name("bia"), new)) && state.pins.contains(&(Realm::Lan, name("bia"), old)));
+    assert_eq!(state.verified, [new]);
+    assert_eq!(state.blocked, [(realm, name("dora"))]);
+}
+
+#[test]
+fn a_room_comes_back_with_its_logs_and_what_waits() {
+    let (bia, caio) = (Identity::from_secret(&[2; 32]), Key([7; 32]));
+    let head = EntryId([8; 32]);
+    let room = record(1).id();
+    let seen = entry(&bia, 4, 1, vec![head]);
+    let (first, second) = (entry(&me(), LOG, 1, vec![seen.entry.id()]), entry(&me(), LOG, 2, vec![]));
+    let state = after(&[
+        Change::RoomEntered { record: record(1) },
+        Change::Baseline { room, heads: vec![head] },
+        Change::EntrySeen { entry: seen.clone(), incoming: incoming(1, Some("Sala")) },
+        Change::EntrySaid { entry: first.clone(), receivers: vec![bia.key(), caio] },
+        Change::PrivateSaid { message: private(1), receivers: vec![bia.key()] },
+        Change::EntrySaid { entry: second.clone(), receivers: vec![bia.key(), caio] },
+        Change::EntriesAcknowledged { room, receiver: bia.key(), have: Have { log: LOG, seq: 1 } },
+        Change::EntriesAcknowledged { room, receiver: caio, have: Have { log: 3, seq: 9 } },
+    ]);
+    let known = vec![
+        (head, vec![]),
+        (seen.entry.id(), vec![head]),
+        (first.entry.id(), vec![seen.entry.id()]),
+        (second.entry.id(), vec![]),
+    ];
+    let seen = vec![(bia.key(), Have { log: 4, seq: 1 })];
+    assert_eq!(state.rooms, [RoomLog { record: record(1), said: 2, seen, known }]);
+    let mut both = vec![bia.key(), caio];
+    both.sort();
+    assert_eq!(
+        state.unacknowledged,
+        [
+            Unacknowledged::Entry { entry: first, receivers: vec![caio] },
+            Unacknowledged::Private { message: private(1), receivers: vec![bia.key()] },
+            Unacknowledged::Entry { entry: second, receivers: both },
+        ]
+    );
+}
+
+#[test]
+fn only_the_last_known_entries_are_loaded_oldest_first() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let entries = (1..=5).map(|seq| entry(&me(), LOG, seq, vec![])).collect::<Vec<_>>();
+    let said = entries.iter().map(|entry| Change::EntrySaid { entry: entry.clone(), receivers: vec![] });
+    let changes = [Change::RoomEntered { record: record(1) }].into_iter().chain(said).collect::<Vec<_>>();
+    open(directory.path()).apply_all(&changes).expect("applies");
+    let state = open(directory.path()).load(2, 0).expect("loads");
+    let known = state.rooms[0].known.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+    assert_eq!(known, [entries[3].entry.id(), entries[4].entry.id()]);
+}
+
+#[test]
+fn a_baseline_that_is_said_again_gets_its_parents() {
+    let bia = Identity::from_secret(&[2; 32]);
+    let late = entry(&bia, 4, 1, vec![EntryId([8; 32])]);
+    let state = after(&[
+        Change::RoomEntered { record: record(1) },
+        Change::Baseline { room: record(1).id(), heads: vec![late.entry.id()] },
+        Change::EntrySeen { entry: late.clone(), incoming: incoming(1, Some("Sala")) },
+        Change::Baseline { room: record(1).id(), heads: vec![late.entry.id()] },
+    ]);
+    assert_eq!(state.rooms[0].known, [(late.entry.id(), vec![EntryId([8; 32])])]);
+}
+
+#[test]
+fn a_forgotten_room_drops_what_waits_and_its_numbers_go_on_when_it_is_entered_again() {
+    let bia = Key([7; 32]);
+    let enter = Change::RoomEntered { record: record(1) };
+    let said = Change::EntrySaid { entry: entry(&me(), LOG, 1, vec![]), receivers: vec![bia] };
+    let forget = Change::RoomForgotten { room: record(1).id() };
+    let gone = after(&[enter.clone(), said.clone(), forget.clone()]);
+    assert_eq!((gone.rooms.len(), gone.unacknowledged.len()), (0, 0));
+    let again = after(&[enter.clone(), said, forget, enter]);
+    assert_eq!((again.rooms[0].said, again.unacknowledged.len()), (1, 0));
+}
+
+#[test]
+fn what_waits_is_dropped_moved_and_acknowledged_for_the_right_receiver_only() {
+    let (bia, caio, new) = (Key([5; 32]), Key([6; 32]), Key([7; 32]));
+    let room = record(1).id();
+    let changes = [
+        Change::RoomEntered { record: record(1) },
+        Change::EntrySaid { entry: entry(&me(), LOG, 1, vec![]), receivers: vec![bia, caio] },
+        Change::PrivateSaid { message: private(1), receivers: vec![bia, caio] },
+        Change::PrivateSaid { message: private(2), receivers: vec![bia] },
+    ];
+    let waiting = |more: Change| {
+        let changes = changes.iter().cloned().chain([more]).collect::<Vec<_>>();
+        let state = after(&changes);
+        assert_eq!(state.private_said, 2);
+        let list = state.unacknowledged.into_iter().map(|one| match one {
+            Unacknowledged::Entry { receivers, .. } | Unacknowledged::Private { receivers, .. } => receivers,
+        });
+        list.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        waiting(Change::PrivateAcknowledged { receiver: bia, have: Have { log: LOG, seq: 1 } }),
+        [vec![bia, caio], vec![caio], vec![bia]]
+    );
+    assert_eq!(
+        waiting(Change::PrivateAcknowledged { receiver: bia, have: Have { log: LOG, seq: u64::MAX } }),
+        [vec![bia, caio], vec![caio]]
+    );
+    assert_eq!(
+        waiting(Change::ReceiverDropped { room: Some(room), receiver: bia }),
+        [vec![caio], vec![bia, caio], vec![bia]]
+    );
+    assert_eq!(waiting(Change::ReceiverDropped { room: None, receiver: bia }), [vec![bia, caio], vec![caio]]);
+    assert_eq!(waiting(Change::ReceiverMoved { from: bia, to: new }), [vec![caio, new], vec![caio, new], vec![new]]);
+}
+
+#[test]
+fn what_was_kept_and_not_shown_comes_back_at_the_next_start_and_nothing_twice() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let author = Key([5; 32]);
+    let mut store = open(directory.path());
+    let mut shown = Shown::open(directory.path(), 0).expect("opens");
+    for number in 1..=3 {
+        let have = Have { log: 1, seq: number };
+        store.apply_all(&[Change::PrivateSeen { author, have, incoming: incoming(number, None) }]).expect("applies");
+    }
+    shown.note(2).expect("writes");
+    shown.note(1).expect("never goes back");
+    // Neither is closed in order: so it looks after a SIGKILL.
+    std::mem::forget((store, shown));
+    let store = open(directory.path());
+    let shown = Shown::open(directory.path(), store.received().expect("reads")).expect("opens");
+    let state = store.load(10, shown.number()).expect("loads");
+    assert_eq!((state.received, state.unshown), (3, vec![incoming(3, None)]));
+    assert_eq!(state.private_seen, [(author, Have { log: 1, seq: 3 })]);
+}
+
+#[test]
+fn a_lost_or_foreign_note_of_what_was_shown_never_shows_a_whole_past_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    assert_eq!(Shown::open(directory.path(), 7).expect("opens").number(), 7);
+    fs::write(directory.path().join("shown"), 900u64.to_be_bytes()).expect("writes");
+    assert_eq!(Shown::open(directory.path(), 7).expect("opens").number(), 7);
+    fs::write(directory.path().join("shown"), b"cut").expect("writes");
+    assert_eq!(Shown::open(directory.path(), 7).expect("opens").number(), 7);
+}
+
+#[test]
+fn changes_of_one_call_are_applied_all_or_none() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut store = open(directory.path());
+    let seen = |number| Change::PrivateSeen {
+        author: Key([5; 32]),
+        have: Have { log: 1, seq: number },
+        incoming: incoming(number, None),
+    };
+    store.apply_all(&[seen(1), seen(1)]).expect_err("a number is given once");
+    assert_eq!(store.load(10, 0).expect("loads"), State { log: LOG, ..State::default() });
+}
+
+#[test]
+fn a_database_that_is_not_understood_is_left_as_it_is() {
+    let newer = |path: &std::path::Path| {
+        drop(open(path.parent().expect("a directory")));
+        let connection = rusqlite::Connection::open(path).expect("opens");
+        connection.pragma_update(None, "user_version", 2).expect("writes");
+    };
+    let foreign = |path: &std::path::Path| {
+        let connection = rusqlite::Connection::open(path).expect("opens");
+        connection.execute_batch("CREATE TABLE mine (a)").expect("writes");
+    };
+    let garbage = |path: &std::path::Path| fs::write(path, [0x55; 8192]).expect("writes");
+    let damaged = |path: &std::path::Path| {
+        drop(open(path.parent().expect("a directory")));
+        let mut bytes = fs::read(path).expect("reads");
+        let length = bytes.len();
+        bytes[4096..length - 4096].fill(0x55);
+        fs::write(path, bytes).expect("writes");
+    };
+    type Spoil<'a> = &'a dyn Fn(&std::path::Path);
+    let cases: [(Spoil<'_>, &str); 4] = [
+        (&newer, "was written by a newer papo (format 2; this one knows 1)"),
+        (&foreign, "is not a database of papo"),
+        (&garbage, "is damaged"),
+        (&damaged, "is damaged"),
+    ];
+    for (spoil, sentence) in cases {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("peer.sqlite");
+        spoil(&path);
+        let before = fs::read(&path).expect("reads");
+        let error = PeerStore::open(directory.path(), || LOG).expect_err("refused").to_string();
+        assert!(error.contains(sentence) && error.contains("peer.sqlite") && !error.contains('\n'), "{error}");
+        assert_eq!(fs::read(&path).expect("reads"), before, "{sentence}");
+    }
+}
+
+#[test]
+fn a_directory_in_the_way_is_one_clear_sentence() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::create_dir(directory.path().join("peer.sqlite")).expect("made");
+    let error = PeerStore::open(directory.path(), || LOG).expect_err("refused");
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error}");
+}
