@@ -1,0 +1,175 @@
+//! What is shown: a notice of the peer, or something that the frontend itself has to say.
+
+use std::path::PathBuf;
+
+use papo_proto::{
+    identity::Key,
+    names::Name,
+    peer::{Notice, Problem, interface::Target},
+};
+
+use super::commands::{Mistake, Verb};
+
+/// Something to be shown, once, in any of the three ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The peer says it.
+    Notice(Notice),
+    /// A request failed.
+    Problem(Problem),
+    /// A line was not understood.
+    Mistake(Mistake),
+    /// Someone did not answer a ping in time.
+    Inactive(Name),
+    /// Something else went wrong.
+    Trouble(Trouble),
+    /// Something else is worth knowing.
+    Info(Info),
+}
+
+/// What goes wrong outside of the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// A line that begins with `{` is none of the two objects.
+    BadJson(String),
+    /// A line of input is too long.
+    LineTooLong {
+        /// The longest, in bytes.
+        max: usize,
+    },
+    /// A line of input is not UTF-8.
+    NotUtf8,
+    /// The tracker wants a password, and none was given.
+    PasswordMissing {
+        /// Whose.
+        user: Name,
+        /// `HOST:PORT`.
+        tracker: String,
+    },
+    /// The command needs a password, and there is nobody to ask for one.
+    NoPassword,
+    /// The tracker's key is not known, and there is nobody to ask.
+    UnknownTracker {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// Its key.
+        key: Key,
+    },
+    /// The two new passwords are not the same.
+    PasswordsDiffer,
+    /// Neither yes nor no.
+    YesOrNo,
+    /// The hosted tracker can't listen there.
+    HostRefused(String),
+    /// What happened while nothing could be shown is lost: nothing that anyone said.
+    NotShown(u64),
+}
+
+impl Trouble {
+    /// The word for it in scripts.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::BadJson(_) => "bad_json",
+            Self::LineTooLong { .. } => "line_too_long",
+            Self::NotUtf8 => "not_utf8",
+            Self::PasswordMissing { .. } | Self::NoPassword => "password_missing",
+            Self::UnknownTracker { .. } => "tracker_not_trusted",
+            Self::PasswordsDiffer => "passwords_differ",
+            Self::YesOrNo => "yes_or_no",
+            Self::HostRefused(_) => "host_refused",
+            Self::NotShown(_) => "not_shown",
+        }
+    }
+}
+
+/// What is worth knowing, outside of the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Info {
+    /// The target is another one now.
+    Talking(Target),
+    /// The room that was the target is no more, or not for this peer.
+    RoomGone(Name),
+    /// Whoever the message waited for has it.
+    LateDelivery {
+        /// Who.
+        to: Name,
+        /// Its text.
+        text: String,
+    },
+    /// What to do first.
+    FirstSteps,
+    /// How to leave.
+    HowToQuit,
+    /// What a command does, or which there are.
+    Help(Option<Verb>),
+    /// A tracker with this key is not known: is it the right one?
+    ConfirmTracker {
+        /// `HOST:PORT`.
+        tracker: String,
+        /// Its key.
+        key: Key,
+    },
+    /// A password is asked for.
+    PasswordWanted {
+        /// Whose.
+        user: Name,
+        /// For a new account.
+        register: bool,
+    },
+    /// No password was given.
+    PasswordSkipped,
+    /// A tracker runs in this program.
+    Hosting {
+        /// Where others reach it.
+        addresses: Vec<String>,
+        /// Its key.
+        key: Key,
+    },
+    /// Everything is written down, secrets among it.
+    Recording(PathBuf),
+}
+
+/// How quickly someone answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speed {
+    /// Below 100 ms.
+    Normal,
+    /// Below 300 ms.
+    Slow,
+    /// In time.
+    VerySlow,
+    /// Not at all.
+    Inactive,
+}
+
+impl Speed {
+    /// From the time there and back.
+    pub(crate) const fn of_us(us: u64) -> Self {
+        match us {
+            0..100_000 => Self::Normal,
+            100_000..300_000 => Self::Slow,
+            _ => Self::VerySlow,
+        }
+    }
+
+    /// The word for it in scripts.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Slow => "slow",
+            Self::VerySlow => "very_slow",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_have_the_designs_thresholds() {
+        let words = [0, 99_999, 100_000, 299_999, 300_000, u64::MAX].map(|us| Speed::of_us(us).word());
+        assert_eq!(words, ["normal", "normal", "slow", "slow", "very_slow", "very_slow"]);
+    }
+}

@@ -1,0 +1,218 @@
+//! An event → one line of JSON, for scripts. Names of events and fields hold for good; more may be added.
+//!
+//! Hostile characters are written as `\uXXXX` escapes: a script reads exactly what was said, and a terminal that shows
+//! the line is safe.
+
+use std::io;
+
+use papo_proto::{
+    escape,
+    peer::{
+        Notice,
+        change::Incoming,
+        interface::{PeerEvent, PeerSeen, RoomSeen, Target},
+    },
+    time::Wall,
+    wire::{peer::Scope, tracker::RoomEvent},
+};
+use serde::{Serializer as _, ser::SerializeMap as _};
+use serde_json::{Value, json, ser::Formatter};
+
+use super::{
+    event::{Event, Info, Speed},
+    sentences,
+};
+
+/// The lines of an event, each with its line break; none for what scripts are not told.
+pub(crate) fn lines(event: &Event) -> String {
+    value(event).map_or_else(String::new, |value| line(&value))
+}
+
+fn value(event: &Event) -> Option<Value> {
+    Some(match event {
+        Event::Notice(notice) => return self::notice(notice),
+        Event::Problem(problem) => error(problem.code(), &sentences::problem(problem)),
+        Event::Mistake(mistake) => error(mistake.code(), &sentences::mistake(mistake)),
+        Event::Trouble(trouble) => error(trouble.code(), &sentences::trouble(trouble)),
+        Event::Inactive(user) => {
+            json!({ "event": "latency", "target": user, "status": Speed::Inactive.word(), "ms": null })
+        }
+        // Every delivery is told already.
+        Event::Info(Info::LateDelivery { .. }) => return None,
+        Event::Info(info @ Info::Hosting { addresses, key }) => json!({
+            "event": "notice", "code": "hosting", "text": sentences::info(info).join("\n"),
+            "addresses": addresses, "fingerprint": key,
+        }),
+        Event::Info(info) => json!({ "event": "notice", "text": sentences::info(info).join("\n") }),
+    })
+}
+
+fn error(code: &str, text: &str) -> Value {
+    json!({ "event": "error", "code": code, "text": text })
+}
+
+fn notice(notice: &Notice) -> Option<Value> {
+    Some(match notice {
+        Notice::Ready { user, listen, key } => {
+            json!({ "event": "ready", "user": user, "listen": listen.to_string(), "fingerprint": key })
+        }
+        Notice::ListenRefused { listen, reason } => {
+            error("listen_refused", &sentences::listen_refused(&listen.to_string(), *reason))
+        }
+        Notice::LoggedIn { user, tracker } => json!({ "event": "logged_in", "user": user, "tracker": tracker }),
+        Notice::LoggedOut => json!({ "event": "logged_out" }),
+        Notice::Peers { peers } => json!({ "event": "peers", "peers": peers.iter().map(peer).collect::<Vec<_>>() }),
+        Notice::Users { room, users } => {
+            json!({ "event": "users", "room": room, "users": users.iter().map(peer).collect::<Vec<_>>() })
+        }
+        Notice::Rooms { rooms } => json!({ "event": "rooms", "rooms": rooms.iter().map(room).collect::<Vec<_>>() }),
+        Notice::Whois { peer: seen, key, pinned, verified, profile, plaintext } => {
+            let mut value = peer(seen);
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("event".to_owned(), json!("whois"));
+                fields.insert("fingerprint".to_owned(), json!(key));
+                fields.insert("pinned".to_owned(), json!(pinned));
+                fields.insert("verified".to_owned(), json!(verified));
+                fields.insert("profile".to_owned(), json!(profile.as_str()));
+                fields.insert("plaintext".to_owned(), json!(plaintext));
+            }
+            value
+        }
+        Notice::Room { room, what, user, members } => json!({
+            "event": "room", "room": room, "what": room_event(*what), "user": user, "members": members,
+        }),
+        Notice::Peer { what, user, address } => json!({
+            "event": "peer", "what": peer_event(*what), "user": user,
+            "address": address.map(|address| address.to_string()),
+        }),
+        Notice::Said { id, to, at, text, waiting } => {
+            let (scope, room, user) = match to {
+                Target::All => ("all", None, None),
+                Target::Room(room) => ("room", Some(room), None),
+                Target::User(user) => ("private", None, Some(user)),
+            };
+            json!({
+                "event": "said", "id": id, "text": text, "scope": scope, "room": room, "to": user,
+                "at": time(*at), "waiting": waiting,
+            })
+        }
+        Notice::Message(incoming) => message(incoming),
+        Notice::Delivered { id, to } => json!({ "event": "delivered", "id": id, "to": to }),
+        Notice::Digits { user, digits } => json!({ "event": "verify", "user": user, "digits": digits }),
+        Notice::Pinged { user, us } => json!({
+            "event": "latency", "target": user, "status": Speed::of_us(*us).word(), "ms": milliseconds(*us),
+        }),
+        Notice::Note(note) => {
+            json!({ "event": "notice", "code": sentences::note_code(note), "text": sentences::note(note) })
+        }
+        Notice::Failed(problem) => error(problem.code(), &sentences::problem(problem)),
+        Notice::Stopped { unacknowledged } => {
+            let text = sentences::stopped(*unacknowledged)?;
+            json!({ "event": "notice", "code": "undelivered", "text": text, "messages": unacknowledged })
+        }
+        // Answered by the frontend, not shown.
+        Notice::UnknownTracker { .. } | Notice::PasswordNeeded { .. } | Notice::Outcome { .. } => return None,
+    })
+}
+
+fn message(incoming: &Incoming) -> Value {
+    let scope = match (&incoming.room, incoming.scope) {
+        (Some(_), _) => "room",
+        (None, Some(Scope::All)) => "all",
+        (None, Some(Scope::Private) | None) => "private",
+    };
+    json!({
+        "event": "message", "id": incoming.id, "from": incoming.from, "room": incoming.room, "scope": scope,
+        "text": incoming.text, "at": time(incoming.at), "gap": incoming.gap,
+    })
+}
+
+fn peer(peer: &PeerSeen) -> Value {
+    json!({
+        "user": peer.user,
+        "address": peer.address.map(|address| address.to_string()),
+        "status": sentences::status(peer.status),
+        "status_text": peer.status_text.as_str(),
+        "room": peer.room,
+        "last_seen": time(peer.last_seen),
+        "linked": peer.linked,
+        "blocked": peer.blocked,
+    })
+}
+
+fn room(room: &RoomSeen) -> Value {
+    json!({
+        "room": room.room,
+        "owner": room.owner,
+        "members": room.members,
+        "capacity": room.capacity,
+        "plaintext": room.plaintext,
+        "joined": room.joined,
+    })
+}
+
+const fn room_event(what: RoomEvent) -> &'static str {
+    match what {
+        RoomEvent::Created => "created",
+        RoomEvent::Joined => "joined",
+        RoomEvent::Left => "left",
+        RoomEvent::Evicted => "evicted",
+        RoomEvent::Deleted => "deleted",
+        RoomEvent::Owner => "owner",
+    }
+}
+
+const fn peer_event(what: PeerEvent) -> &'static str {
+    match what {
+        PeerEvent::Found => "found",
+        PeerEvent::Linked => "linked",
+        PeerEvent::Lost => "lost",
+    }
+}
+
+/// ISO 8601; nothing for a time that was never known.
+fn time(at: Wall) -> Option<String> {
+    (at != Wall(0)).then(|| at.to_string())
+}
+
+/// Milliseconds with the microseconds as decimals.
+#[expect(clippy::cast_precision_loss, reason = "a time there and back is far below 2^53 microseconds")]
+fn milliseconds(us: u64) -> f64 {
+    us as f64 / 1000.0
+}
+
+/// One line, with the name of the event first.
+fn line(value: &Value) -> String {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Escaping);
+    let written = serializer.serialize_map(None).and_then(|mut map| {
+        let fields = value.as_object().into_iter().flatten();
+        let (event, others) = fields.partition::<Vec<_>, _>(|(name, _)| *name == "event");
+        event.iter().chain(&others).try_for_each(|(name, field)| map.serialize_entry(name, field))?;
+        map.end()
+    });
+    written.expect("an object is written into memory");
+    bytes.push(b'\n');
+    String::from_utf8(bytes).expect("JSON is UTF-8")
+}
+
+/// Compact, with every hostile character escaped.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut written = 0;
+        for (at, hostile) in fragment.char_indices().filter(|&(_, character)| escape::is_hostile(character)) {
+            writer.write_all(&fragment.as_bytes()[written..at])?;
+            for unit in hostile.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            written = at + hostile.len_utf8();
+        }
+        writer.write_all(&fragment.as_bytes()[written..])
+    }
+}
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

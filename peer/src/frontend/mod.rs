@@ -1,0 +1,82 @@
+//! How a person or a script and the peer talk. One of three ways: a terminal, plain lines, or JSON lines.
+//!
+//! - [`commands`]: what is typed → a request.
+//! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
+//! - [`event`]: what is shown; [`sentences`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
+//! - [`inbox`]: what waits to be handled, bounded.
+//! - [`piped`] and [`terminal`]: the two that read and write.
+//!
+//! Invariant: text that comes from elsewhere reaches an output only through `papo_proto::escape`.
+
+pub(crate) mod commands;
+pub(crate) mod event;
+pub(crate) mod inbox;
+pub(crate) mod json;
+pub(crate) mod lines;
+pub(crate) mod piped;
+pub(crate) mod plain;
+pub(crate) mod sentences;
+pub(crate) mod session;
+pub(crate) mod terminal;
+
+use std::{
+    io,
+    sync::{Arc, mpsc::Receiver},
+};
+
+use papo_proto::peer::Command;
+use papo_runtime_mio::Handle;
+
+use crate::store::Shown;
+use inbox::Inbox;
+use session::Session;
+
+/// What both frontends are given.
+#[derive(Debug)]
+pub(crate) struct Wiring {
+    /// What decides.
+    pub(crate) session: Session,
+    /// What waits to be handled.
+    pub(crate) inbox: Arc<Inbox>,
+    /// Reaches the peer.
+    pub(crate) peer: Handle<Command>,
+    /// How far what was received has been shown.
+    pub(crate) shown: Shown,
+}
+
+/// How a frontend ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// The exit code.
+    pub(crate) code: u8,
+    /// It did not wait for the peer.
+    pub(crate) abandoned: bool,
+}
+
+/// Tells the peer something. One that has ended needs no telling.
+fn tell(peer: &Handle<Command>, command: Command) {
+    if peer.send(command).is_err() {
+        log::debug!("the peer has ended already");
+    }
+}
+
+/// After something was taken from the inbox: lets the links be read again where they are not.
+fn reopen(inbox: &Inbox, peer: &Handle<Command>) {
+    inbox.open_if_drained(|| peer.try_send(Command::Output { open: true }).is_ok());
+}
+
+/// Reads the next line only when it is told to.
+type Turns = Receiver<()>;
+
+/// The number of the message that an event shows.
+fn number_of(event: &event::Event) -> Option<u64> {
+    match event {
+        event::Event::Notice(papo_proto::peer::Notice::Message(incoming)) => Some(incoming.number),
+        _ => None,
+    }
+}
+
+/// A broken pipe means that nobody wants to know any more.
+fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}

@@ -1,0 +1,188 @@
+//! Not a terminal: one line in is one command or text, one line out is one event; no prompt, no colours.
+//!
+//! A thread reads standard input, a line whenever the session says that it is the next one's turn; this one writes.
+//! While the pipe is full, the write waits, the inbox fills, and the links are no longer read.
+
+use std::{
+    io::{self, BufRead, Write},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use super::{
+    Ended, Turns, Wiring,
+    event::{Event, Trouble},
+    inbox::{Inbox, Next},
+    is_closed, json, number_of, plain, reopen,
+    session::{EXIT_FAILURE, Effect, Input},
+    tell,
+};
+use crate::store::Shown;
+
+/// The longest line of input, in bytes. A message is shorter, even with every character escaped in JSON.
+pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
+/// How much is collected before it is written, while more waits.
+const WRITE_BYTES: usize = 32 * 1024;
+/// How often it is tried again to have the links read, where that could not be told.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Runs until the peer has ended, or the second signal.
+pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ended {
+    let Wiring { mut session, inbox, peer, mut shown } = wiring;
+    let (turn, turns) = mpsc::channel();
+    let lines = Arc::clone(&inbox);
+    // It ends with the process: nothing can be done about a read that waits.
+    thread::spawn(move || read_lines(io::stdin().lock(), &turns, &lines));
+    let mut open = true;
+    let mut text = String::new();
+    let mut number = None;
+    loop {
+        let timeout = inbox.is_closed().then_some(RETRY);
+        let input = match inbox.next(timeout) {
+            Next::Input(input) => *input,
+            Next::Nothing => {
+                reopen(&inbox, &peer);
+                continue;
+            }
+            Next::Ended => return Ended { code: EXIT_FAILURE, abandoned: false },
+        };
+        let mut leave = None;
+        let mut effects = session.handle(input);
+        let dropped = inbox.take_dropped();
+        if dropped > 0 {
+            effects.push(Effect::Show(Event::Trouble(Trouble::NotShown(dropped))));
+        }
+        for effect in effects {
+            match effect {
+                Effect::Show(event) => {
+                    text += &if as_json { json::lines(&event) } else { plain::lines(&event, session.me()) };
+                    number = number_of(&event).or(number);
+                }
+                Effect::Tell(command) => tell(&peer, command),
+                // The reader is gone when the input has ended.
+                Effect::Next => drop(turn.send(())),
+                Effect::Prompt(_) => {}
+                Effect::Leave(code) => leave = Some(Ended { code, abandoned: false }),
+                Effect::Abandon(code) => leave = Some(Ended { code, abandoned: true }),
+            }
+        }
+        if open && (leave.is_some() || text.len() >= WRITE_BYTES || inbox.is_empty()) {
+            match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+                Ok(()) => note_shown(&mut shown, number.take()),
+                Err(error) => {
+                    open = false;
+                    if !is_closed(&error) {
+                        log::error!("the output can't be written: {error}");
+                    }
+                    inbox.push(Input::OutputClosed);
+                }
+            }
+            text.clear();
+        }
+        if !open {
+            text.clear();
+        }
+        reopen(&inbox, &peer);
+        if let Some(ended) = leave {
+            return ended;
+        }
+    }
+}
+
+fn note_shown(shown: &mut Shown, number: Option<u64>) {
+    if let Some(number) = number
+        && let Err(error) = shown.note(number)
+    {
+        log::error!("how far messages were shown can't be noted: {error}");
+    }
+}
+
+/// Reads a line for each turn, until the input or the program ends.
+fn read_lines(mut input: impl BufRead, turns: &Turns, inbox: &Inbox) {
+    while turns.recv().is_ok() {
+        let read = match next_line(&mut input) {
+            Ok(Some(Ok(text))) => Input::Line { text, prompt: None },
+            Ok(Some(Err(trouble))) => Input::BadLine(trouble),
+            Ok(None) => Input::End,
+            Err(error) => {
+                log::error!("the input can't be read: {error}");
+                Input::End
+            }
+        };
+        let end = matches!(read, Input::End);
+        inbox.push(read);
+        if end {
+            return;
+        }
+    }
+}
+
+/// The next line without its line break, or why it can't be taken; `None` at the end.
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<String, Trouble>>> {
+    let mut line = Vec::new();
+    let mut too_long = false;
+    loop {
+        let bytes = match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            filled => filled?,
+        };
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        let taken = end.unwrap_or(bytes.len());
+        if bytes.is_empty() && line.is_empty() && !too_long {
+            return Ok(None);
+        }
+        if !too_long {
+            let room = LINE_BYTES_MAX + 1 - line.len();
+            line.extend_from_slice(&bytes[..taken.min(room)]);
+            too_long = line.len() > LINE_BYTES_MAX;
+        }
+        let last = end.is_some() || bytes.is_empty();
+        let used = taken + usize::from(end.is_some());
+        input.consume(used);
+        if last {
+            break;
+        }
+    }
+    if too_long {
+        return Ok(Some(Err(Trouble::LineTooLong { max: LINE_BYTES_MAX })));
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(Some(String::from_utf8(line).map_err(|_| Trouble::NotUtf8)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(input: &[u8]) -> Vec<Result<String, Trouble>> {
+        // A small buffer: lines are longer than what one read gives.
+        let mut input = io::BufReader::with_capacity(7, input);
+        std::iter::from_fn(|| next_line(&mut input).expect("memory can be read")).collect()
+    }
+
+    fn ok(text: &str) -> Result<String, Trouble> {
+        Ok(text.to_owned())
+    }
+
+    #[test]
+    fn lines_are_read_with_either_ending_and_the_last_one_without() {
+        assert_eq!(lines("one\n\ntwo lines\r\ntrês".as_bytes()), [ok("one"), ok(""), ok("two lines"), ok("três")]);
+        assert_eq!(lines(b""), []);
+    }
+
+    #[test]
+    fn a_line_at_the_limit_is_taken_and_one_past_it_is_refused_whole() {
+        let limit = "x".repeat(LINE_BYTES_MAX);
+        let input = format!("{limit}\n{limit}x\n{limit}{limit}\nnext");
+        let long = || Err(Trouble::LineTooLong { max: LINE_BYTES_MAX });
+        assert_eq!(lines(input.as_bytes()), [ok(&limit), long(), long(), ok("next")]);
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_refused_and_the_next_line_read() {
+        assert_eq!(lines(b"a\xffb\nnext"), [Err(Trouble::NotUtf8), ok("next")]);
+    }
+}

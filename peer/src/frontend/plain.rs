@@ -1,0 +1,113 @@
+//! An event → one plain line, for a pipe that is read by people or by simple scripts.
+
+use std::fmt::Write as _;
+
+use papo_proto::{escape, names::Name, peer::Notice};
+
+use super::{
+    event::Event,
+    lines::{self, Message, Shown},
+    sentences,
+};
+
+/// The lines of an event, each with its line break.
+pub(crate) fn lines(event: &Event, me: &Name) -> String {
+    let mut text = String::new();
+    if let Event::Notice(Notice::Delivered { id, to }) = event {
+        let _ = writeln!(text, "* {}", sentences::delivered(id, to));
+    }
+    for shown in lines::of(event, me) {
+        let _ = writeln!(text, "{}", line(&shown));
+    }
+    text
+}
+
+fn line(shown: &Shown) -> String {
+    match shown {
+        Shown::Message(message) => format!("{}: {}", heading(message), escape::line(&message.text)),
+        Shown::Notice(lines) | Shown::Faint(lines) => format!("* {}", lines.join("; ")),
+        Shown::Error(lines) => format!("! {}", lines.join("; ")),
+        Shown::Table { rows, empty, .. } if rows.is_empty() => format!("* {empty}"),
+        Shown::Table { rows, .. } => {
+            let row = |row: &[String; 5]| {
+                let cells = row.iter().filter(|cell| !cell.is_empty()).map(String::as_str);
+                cells.collect::<Vec<_>>().join(" ")
+            };
+            format!("* {}", rows.iter().map(row).collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+/// Where, by whom and to whom something was said.
+pub(crate) fn heading(message: &Message) -> String {
+    let mut heading = String::new();
+    if let Some(room) = &message.room {
+        let _ = write!(heading, "#{room} ");
+    }
+    let _ = write!(heading, "{}", message.from);
+    if let Some(to) = &message.to {
+        let _ = write!(heading, " → {to}");
+    }
+    heading
+}
+
+#[cfg(test)]
+mod tests {
+    use papo_proto::{
+        peer::{
+            change::Incoming,
+            interface::{PeerEvent, Target},
+        },
+        time::Wall,
+        wire::peer::Scope,
+    };
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("valid")
+    }
+
+    #[track_caller]
+    fn check(notice: Notice, expected: &str) {
+        assert_eq!(lines(&Event::Notice(notice), &name("ana")), expected);
+    }
+
+    fn incoming(text: &str) -> Incoming {
+        Incoming {
+            number: 1,
+            id: "ab".to_owned(),
+            from: name("bia"),
+            room: Some(name("sala")),
+            scope: None,
+            at: Wall(0),
+            text: text.to_owned(),
+            gap: false,
+        }
+    }
+
+    #[test]
+    fn each_event_is_one_line_whatever_a_stranger_says() {
+        check(Notice::Message(incoming("oi")), "#sala bia: oi\n");
+        check(Notice::Message(incoming("one\n#sala ana: two\u{1b}[2J")), "#sala bia: one\\n#sala ana: two\\u{1b}[2J\n");
+        let private = Incoming { room: None, scope: Some(Scope::Private), ..incoming("psst") };
+        check(Notice::Message(private), "bia → ana: psst\n");
+        let all = Incoming { room: None, scope: Some(Scope::All), ..incoming("all") };
+        check(Notice::Message(all), "bia: all\n");
+        check(Notice::Peers { peers: vec![] }, "* nobody\n");
+        check(Notice::Peer { what: PeerEvent::Lost, user: name("bia"), address: None }, "* the link to bia ended\n");
+        check(Notice::Delivered { id: "ab".to_owned(), to: name("bia") }, "* delivered to bia: ab\n");
+    }
+
+    #[test]
+    fn what_waits_is_told_with_what_was_said() {
+        let said = Notice::Said {
+            id: "ab".to_owned(),
+            to: Target::User(name("bia")),
+            at: Wall(0),
+            text: "psst".to_owned(),
+            waiting: vec![name("bia")],
+        };
+        check(said, "ana → bia: psst\n* kept for bia: goes out when there is a link\n");
+    }
+}

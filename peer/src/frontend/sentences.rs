@@ -1,0 +1,677 @@
+//! Everything that papo says to a person, in English.
+//!
+//! Functions from what happened to a sentence, and nothing else: no layout, no colour, no decision. Names need no
+//! escape, since [`Name`] lets nothing hostile in; every other word that comes from outside passes [`escape`].
+
+use std::{borrow::Cow, path::Path};
+
+use papo_proto::{
+    error::Fault,
+    escape,
+    identity::Key,
+    machine::Refusal,
+    names::{BadName, Name},
+    peer::{
+        Note, Problem,
+        interface::{PeerEvent, PeerSeen, RoomSeen, Target},
+    },
+    wire::tracker::{Failure, RoomEvent, Status},
+};
+
+use super::{
+    commands::{Mistake, Verb},
+    event::{Info, Speed, Trouble},
+};
+
+/// More names than these are counted instead.
+const NAMES_SHOWN_MAX: usize = 8;
+
+/// The target, as it stands in a prompt.
+pub(crate) fn target(target: &Target) -> String {
+    match target {
+        Target::All => "everyone".to_owned(),
+        Target::Room(room) => format!("#{room}"),
+        Target::User(user) => format!("@{user}"),
+    }
+}
+
+/// The prompt that asks for a password.
+pub(crate) fn password_prompt(user: &Name, register: bool, again: bool) -> String {
+    match (register, again) {
+        (_, true) => "the same again: ".to_owned(),
+        (true, false) => format!("new password for {user}: "),
+        (false, false) => format!("password of {user}: "),
+    }
+}
+
+/// The prompt that asks yes or no.
+pub(crate) const YES_OR_NO_PROMPT: &str = "yes or no? ";
+
+/// What an answer to that means.
+pub(crate) fn yes_or_no(answer: &str) -> Option<bool> {
+    match answer.trim().to_lowercase().as_str() {
+        "yes" | "y" | "sim" | "s" => Some(true),
+        "no" | "n" | "não" | "nao" => Some(false),
+        _ => None,
+    }
+}
+
+/// This program is there.
+pub(crate) fn ready(user: &Name, listen: &str, key: &Key) -> String {
+    format!("you are {user}, listening on {listen}; your fingerprint begins with {}", key.short())
+}
+
+/// It can't listen.
+pub(crate) fn listen_refused(listen: &str, reason: Refusal) -> String {
+    match reason {
+        Refusal::AddressInUse => {
+            format!("{listen} is taken by another program: give another address with --listen")
+        }
+        Refusal::AddressNotAvailable => {
+            format!("this machine has no such address as {listen}: give another one with --listen")
+        }
+        Refusal::Denied => format!("papo may not listen on {listen}: give a port above 1023 with --listen"),
+        Refusal::Refused | Refusal::Unreachable | Refusal::TimedOut | Refusal::Exhausted | Refusal::Other => {
+            format!("papo can't listen on {listen}: {}", refusal(reason))
+        }
+    }
+}
+
+/// An account is to be made, and there is nobody to ask for its password.
+pub(crate) const REGISTER_NEEDS_PASSWORD: &str =
+    "--register needs a password: give it with --password-file or PAPO_PASSWORD";
+
+/// Something broke in the program itself.
+pub(crate) const FRONTEND_FAILED: &str = "papo broke off because of a fault of its own";
+
+/// The terminal can't be used.
+pub(crate) fn terminal_refused(why: &str) -> String {
+    format!("the terminal can't be used: {}", escape::line(why))
+}
+
+/// A recording would hold an identity that is in use.
+pub(crate) fn record_secrets(data: &Path) -> String {
+    format!(
+        "{} has an identity already, and a recording holds its secret key: add --record-secrets if that is what you \
+         want, or give another --data",
+        data.display()
+    )
+}
+
+/// A recording can't be begun.
+pub(crate) fn record_refused(path: &Path, error: &std::io::Error) -> String {
+    format!("the recording {} can't be made: {error}", path.display())
+}
+
+/// A tracker can't be hosted.
+pub(crate) fn host_refused(why: &str) -> String {
+    format!("the tracker can't start: {}", escape::line(why))
+}
+
+/// A session stands.
+pub(crate) fn logged_in(user: &Name, tracker: &str) -> String {
+    format!("logged in at {} as {user}", escape::line(tracker))
+}
+
+/// A session ended.
+pub(crate) const LOGGED_OUT: &str = "logged out";
+
+/// The digits to compare.
+pub(crate) fn digits(user: &Name, digits: &str) -> Vec<String> {
+    vec![
+        format!("compare these digits with {user} by voice or in person; on both sides they must be the same:"),
+        digits.to_owned(),
+    ]
+}
+
+/// How quickly someone answered.
+pub(crate) fn answered(user: &Name, us: u64) -> String {
+    format!("{user} answers in {} ms ({})", milliseconds(us), speed(Speed::of_us(us)))
+}
+
+/// Someone did not answer.
+pub(crate) fn inactive(user: &Name) -> String {
+    format!("{user} does not answer")
+}
+
+fn speed(speed: Speed) -> &'static str {
+    match speed {
+        Speed::Normal => "normal",
+        Speed::Slow => "slow",
+        Speed::VerySlow => "very slow",
+        Speed::Inactive => "inactive",
+    }
+}
+
+/// Milliseconds with as many decimals as tell something.
+pub(crate) fn milliseconds(us: u64) -> String {
+    if us < 10_000 { format!("{}.{}", us / 1000, us % 1000 / 100) } else { (us / 1000).to_string() }
+}
+
+/// What someone is to others.
+pub(crate) const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Online => "online",
+        Status::Away => "away",
+        Status::Busy => "busy",
+        Status::Offline => "offline",
+    }
+}
+
+/// What happened in a room. `me` is this peer's own name.
+pub(crate) fn room_event(room: &Name, what: RoomEvent, user: &Name, members: &[Name], me: &Name) -> String {
+    let mine = user == me;
+    match what {
+        RoomEvent::Created if mine => format!("you made #{room}; others come in with /join {room}"),
+        RoomEvent::Created => format!("{user} made #{room}"),
+        RoomEvent::Joined if mine => format!("you are in #{room} with {}", others(members, me)),
+        RoomEvent::Joined => format!("{user} came into #{room}"),
+        RoomEvent::Left if mine => format!("you left #{room}"),
+        RoomEvent::Left => format!("{user} left #{room}"),
+        RoomEvent::Evicted if mine => format!("you were taken out of #{room}"),
+        RoomEvent::Evicted => format!("{user} was taken out of #{room}"),
+        RoomEvent::Deleted if mine => format!("you deleted #{room}"),
+        RoomEvent::Deleted => format!("{user} deleted #{room}"),
+        RoomEvent::Owner if mine => format!("#{room} is yours now"),
+        RoomEvent::Owner => format!("{user} owns #{room} now"),
+    }
+}
+
+fn others(members: &[Name], me: &Name) -> String {
+    let others = members.iter().filter(|member| *member != me).cloned().collect::<Vec<_>>();
+    if others.is_empty() { "nobody else yet".to_owned() } else { names(&others) }
+}
+
+/// Names in a row; of many, the first and how many more.
+pub(crate) fn names(names: &[Name]) -> String {
+    let shown = names.iter().take(NAMES_SHOWN_MAX).map(Name::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What happened to a link.
+pub(crate) fn peer_event(what: PeerEvent, user: &Name, address: Option<&str>) -> String {
+    let at = address.map_or_else(String::new, |address| format!(" at {address}"));
+    match what {
+        PeerEvent::Found => format!("{user} is there{at}"),
+        PeerEvent::Linked => format!("linked to {user}{at}"),
+        PeerEvent::Lost => format!("the link to {user} ended"),
+    }
+}
+
+/// What was said waits for someone.
+pub(crate) fn waiting(users: &[Name]) -> String {
+    format!("kept for {}: goes out when there is a link", names(users))
+}
+
+/// A receiver has it.
+pub(crate) fn delivered(id: &str, to: &Name) -> String {
+    format!("delivered to {to}: {}", escape::line(id))
+}
+
+/// Why it stopped, in what waits.
+pub(crate) fn stopped(unacknowledged: usize) -> Option<String> {
+    match unacknowledged {
+        0 => None,
+        1 => Some("one message is not delivered yet; it goes out at the next start".to_owned()),
+        many => Some(format!("{many} messages are not delivered yet; they go out at the next start")),
+    }
+}
+
+/// The heads of the list of peers.
+pub(crate) const PEER_COLUMNS: [&str; 5] = ["user", "status", "room", "address", ""];
+
+/// A row of the list of peers.
+pub(crate) fn peer_row(peer: &PeerSeen) -> [String; 5] {
+    let mut remarks = Vec::new();
+    if peer.linked {
+        remarks.push("linked".to_owned());
+    }
+    if peer.blocked {
+        remarks.push("blocked".to_owned());
+    }
+    if !peer.status_text.as_str().is_empty() {
+        remarks.push(format!("“{}”", escape::line(peer.status_text.as_str())));
+    }
+    [
+        peer.user.to_string(),
+        status(peer.status).to_owned(),
+        peer.room.as_ref().map_or_else(|| "-".to_owned(), |room| format!("#{room}")),
+        peer.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
+        remarks.join(", "),
+    ]
+}
+
+/// Nobody is in the list.
+pub(crate) const NO_PEERS: &str = "nobody";
+
+/// The heads of the list of rooms.
+pub(crate) const ROOM_COLUMNS: [&str; 5] = ["room", "owner", "people", "", ""];
+
+/// A row of the list of rooms.
+pub(crate) fn room_row(room: &RoomSeen) -> [String; 5] {
+    [
+        format!("#{}", room.room),
+        room.owner.to_string(),
+        format!("{}/{}", room.members.len(), room.capacity),
+        if room.joined { "you are in".to_owned() } else { String::new() },
+        names(&room.members),
+    ]
+}
+
+/// No room is in the list.
+pub(crate) const NO_ROOMS: &str = "no rooms yet: /create ROOM makes one";
+
+/// About someone.
+pub(crate) fn whois(
+    peer: &PeerSeen,
+    key: Option<&Key>,
+    pinned: Option<&Key>,
+    verified: bool,
+    profile: &str,
+    plaintext: bool,
+) -> Vec<String> {
+    let [user, status, room, address, remarks] = peer_row(peer);
+    let mut lines = vec![format!("{user}: {status}, room {room}, address {address}")];
+    if !remarks.is_empty() {
+        lines.push(remarks);
+    }
+    lines.push(match key {
+        Some(key) if verified => format!("fingerprint {key} (verified)"),
+        Some(key) => format!("fingerprint {key} (not verified: /verify {user})"),
+        None => "no key: an old client, in plaintext".to_owned(),
+    });
+    if let Some(pinned) = pinned {
+        lines.push(format!("THE KEY CHANGED: {pinned} was accepted before; /trust {user} accepts the new one"));
+    }
+    if plaintext {
+        lines.push("the account is open to plaintext clients".to_owned());
+    }
+    if !profile.is_empty() {
+        lines.extend(escape::lines(profile).map(Cow::into_owned));
+    }
+    lines
+}
+
+/// Something that the person should know.
+pub(crate) fn note(note: &Note) -> String {
+    match note {
+        Note::TrackerLost { tracker, retry_ms } => {
+            format!("no connection to {}; trying again in {} s", escape::line(tracker), retry_ms.div_ceil(1000))
+        }
+        Note::Replaced => "your account logged in elsewhere, so this session ended; /login takes it back".to_owned(),
+        Note::TrackerQuit => "the tracker was shut down; papo comes back by itself when it does".to_owned(),
+        Note::TrackerPinned { tracker, key } => {
+            format!("the tracker at {} is known from now on by its fingerprint {key}", escape::line(tracker))
+        }
+        Note::KeyChanged { user, old, new } => format!(
+            "THE KEY OF {user} CHANGED, from {} to {}: nothing is exchanged until you accept it. It may be a new \
+             device, or somebody else. Ask {user} by another way, then /trust {user}",
+            old.short(),
+            new.short()
+        ),
+        Note::Waiting { user, count: 1 } => format!("one message waits for {user}"),
+        Note::Waiting { user, count } => format!("{count} messages wait for {user}"),
+        Note::Dropped { user, count: 1 } => format!("one message will not reach {user}"),
+        Note::Dropped { user, count } => format!("{count} messages will not reach {user}"),
+        Note::LinkFault { user, fault: why, .. } => format!("the link to {user} was cut: {}", fault(*why)),
+        Note::Strangers { count: 1, fault: why, address } => {
+            format!("a connection from {address} was refused: {}", fault(*why))
+        }
+        Note::Strangers { count, fault: why, address } => {
+            format!("{count} connections of strangers were refused, the last one from {address}: {}", fault(*why))
+        }
+        Note::OtherPort { wanted } => format!("port {wanted} is taken, so papo listens on another one"),
+        Note::Trusted { user, key } => format!("the key {} of {user} is accepted", key.short()),
+        Note::Blocked { user, blocked: true } => format!("{user} is blocked; /unblock {user} takes it back"),
+        Note::Blocked { user, blocked: false } => format!("{user} is no longer blocked"),
+    }
+}
+
+/// The word for a note in scripts.
+pub(crate) const fn note_code(note: &Note) -> &'static str {
+    match note {
+        Note::TrackerLost { .. } => "tracker_lost",
+        Note::Replaced => "replaced",
+        Note::TrackerQuit => "tracker_quit",
+        Note::TrackerPinned { .. } => "tracker_pinned",
+        Note::KeyChanged { .. } => "key_changed",
+        Note::Waiting { .. } => "waiting",
+        Note::Dropped { .. } => "dropped",
+        Note::LinkFault { .. } => "link_fault",
+        Note::Strangers { .. } => "strangers",
+        Note::OtherPort { .. } => "other_port",
+        Note::Trusted { .. } => "trusted",
+        Note::Blocked { .. } => "blocked",
+    }
+}
+
+/// Why something could not be done, and what to do about it.
+pub(crate) fn problem(problem: &Problem) -> String {
+    match problem {
+        Problem::Tracker { failure: why } => failure(*why).to_owned(),
+        Problem::TrackerUnreachable { tracker, reason } => unreachable_tracker(&escape::line(tracker), *reason),
+        Problem::TrackerUnknownHost { host } => {
+            format!("there is no host called {}: is the name right, and is there a network?", escape::line(host))
+        }
+        Problem::TrackerFault { tracker, fault: why } => format!(
+            "what answers at {} is no tracker that papo can talk to ({}): are address and port right?",
+            escape::line(tracker),
+            fault(*why)
+        ),
+        Problem::TrackerKeyChanged { tracker, expected, shown } => {
+            let tracker = escape::line(tracker);
+            format!(
+                "THE KEY OF THE TRACKER AT {tracker} CHANGED: {expected} was expected, {shown} is shown. Nothing was \
+                 sent to it. If its owner confirms the new one, start papo with --tracker {tracker}#{shown}"
+            )
+        }
+        Problem::TrackerNotTrusted { tracker, key } => {
+            format!("the tracker at {} with the fingerprint {key} was not accepted", escape::line(tracker))
+        }
+        Problem::NoTracker => {
+            "that needs a tracker: start papo with --tracker HOST:PORT, or with --host to run one".to_owned()
+        }
+        Problem::NotLoggedIn => "log in first: /login, or /register for a new account".to_owned(),
+        Problem::TrackerSilent => "the tracker was lost before it answered: try again when it is back".to_owned(),
+        Problem::PasswordMissing => "an account needs a password".to_owned(),
+        Problem::NotInRoom { room } => format!("you are not in #{room}: /join {room}"),
+        Problem::UnknownUser { user } => format!("nobody by the name of {user} is known here"),
+        Problem::Oneself => "that is you".to_owned(),
+        Problem::AlreadyLinked { user } => format!("you are linked to {user} already"),
+        Problem::NotLinked { user } => format!("there is no link to {user}"),
+        Problem::Unreachable { address, reason } => {
+            format!("nobody can be reached at {address}: {}", refusal(*reason))
+        }
+        Problem::LinkFault { address, fault: why } => {
+            format!("what answers at {address} is no papo that can be talked to: {}", fault(*why))
+        }
+        Problem::Blocked { user } => format!("you have blocked {user}: /unblock {user}"),
+        Problem::KeyChanged { user } => {
+            format!("the key of {user} changed: ask {user} by another way, then /trust {user}")
+        }
+        Problem::NothingToTrust { user } => format!("{user} has shown no other key than the accepted one"),
+        Problem::TextEmpty => "there is nothing to say".to_owned(),
+        Problem::TextTooLong { bytes, max } => {
+            format!("that is too long for one message ({bytes} bytes; {max} fit): say it in parts")
+        }
+        Problem::TooMuchWaiting { user } => {
+            format!("too much waits for {user} already; nothing more is kept until some of it is delivered")
+        }
+        Problem::NobodyLinked => "nobody is there to hear it".to_owned(),
+        Problem::TimedOut => "it took too long".to_owned(),
+        Problem::TooManyRequests => "too much is under way: wait for an answer first".to_owned(),
+        Problem::OutOfRange => "that number is out of its range".to_owned(),
+        Problem::Stopping => "papo is about to end".to_owned(),
+    }
+}
+
+fn unreachable_tracker(tracker: &str, reason: Refusal) -> String {
+    match reason {
+        Refusal::Refused => format!("nothing answers at {tracker}: is papo-tracker running there?"),
+        Refusal::TimedOut => {
+            format!("nothing answers at {tracker}: is papo-tracker running there, and does a firewall let it through?")
+        }
+        Refusal::Unreachable => format!("no way leads to {tracker}: is this machine on the network?"),
+        Refusal::AddressInUse
+        | Refusal::AddressNotAvailable
+        | Refusal::Denied
+        | Refusal::Exhausted
+        | Refusal::Other => format!("{tracker} can't be reached: {}", refusal(reason)),
+    }
+}
+
+/// Why a dial or a listener did not come to be.
+pub(crate) const fn refusal(reason: Refusal) -> &'static str {
+    match reason {
+        Refusal::Refused => "nothing listens there",
+        Refusal::Unreachable => "no way leads there",
+        Refusal::TimedOut => "it took too long",
+        Refusal::AddressInUse => "another program uses that address",
+        Refusal::AddressNotAvailable => "this machine has no such address",
+        Refusal::Denied => "this program may not",
+        Refusal::Exhausted => "the system has no connections left",
+        Refusal::Other => "the system refuses",
+    }
+}
+
+const fn failure(failure: Failure) -> &'static str {
+    match failure {
+        Failure::BadCredentials => "the tracker refused: name or password are not right",
+        Failure::NameTaken => "that name, or one that looks like it, is taken: choose another",
+        Failure::RegistrationClosed => "this tracker takes no new accounts: ask whoever runs it",
+        Failure::BadToken => {
+            "this tracker asks newcomers for a token: give it with --token-file or PAPO_REGISTRATION_TOKEN"
+        }
+        Failure::NotLoggedIn => "log in first: /login, or /register for a new account",
+        Failure::AlreadyLoggedIn => "you are logged in already: /logout first",
+        Failure::UnknownUser => "the tracker knows nobody by that name",
+        Failure::UnknownRoom => "there is no such room: /rooms lists them, /create makes one",
+        Failure::RoomFull => "the room is full",
+        Failure::RoomExists => "a room has that name, or one that looks like it: choose another",
+        Failure::NotMember => "you are not in that room",
+        Failure::NotOwner => "only the room's owner may do that",
+        Failure::OutOfRange => "that number is out of its range",
+        Failure::TooManyRooms => "you are in as many rooms as one can be in: leave one first",
+        Failure::Full => "the tracker is full",
+        Failure::Busy => "too many try to log in just now: try again in a moment",
+    }
+}
+
+/// Why a connection was cut short.
+pub(crate) const fn fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::NotPapo => "it does not speak papo",
+        Fault::WrongPreface => "it is another kind of program",
+        Fault::FrameTooLong => "a message was too long",
+        Fault::Handshake => "the handshake failed",
+        Fault::BadIdentity => "its identity is false",
+        Fault::Decrypt => "a message could not be decrypted",
+        Fault::Malformed => "a message made no sense",
+        Fault::Unexpected => "a message came at the wrong time",
+        Fault::Forged => "a message was forged",
+        Fault::UnexpectedKey => "its key is another than expected",
+        Fault::HandshakeTimeout => "the handshake took too long",
+        Fault::LoginTimeout => "nobody logged in in time",
+        Fault::TooManyRequests => "too many requests",
+        Fault::SlowReader => "it reads too slowly",
+        Fault::Silent => "nothing was heard for too long",
+        Fault::Cut => "it broke off",
+        Fault::TooManyFromAddress => "too many connections from one address",
+        Fault::TooManyConnections => "too many connections",
+        Fault::UnfinishedBytes => "it takes too much memory",
+        Fault::Blocked => "you have blocked it",
+        Fault::Oneself => "it is you",
+    }
+}
+
+/// Why a line was not understood.
+pub(crate) fn mistake(mistake: &Mistake) -> String {
+    match mistake {
+        Mistake::UnknownCommand { typed, nearest } => {
+            let typed = escape::line(typed);
+            let hint = match nearest {
+                Some(verb) => format!("did you mean /{}?", verb.word()),
+                None => "/help lists the commands".to_owned(),
+            };
+            format!("there is no command /{typed}: {hint} (// says a literal slash)")
+        }
+        Mistake::Usage(verb) => format!("it goes {}", usage(*verb)),
+        Mistake::Name { typed, why } => format!("“{}” can't be a name: {}", escape::line(typed), bad_name(*why)),
+        Mistake::Capacity(typed) => format!("“{}” is not a number of people", escape::line(typed)),
+        Mistake::Address(typed) => {
+            format!("“{}” is not an address with a port, such as 10.0.0.2:6061", escape::line(typed))
+        }
+        Mistake::NoRoom(verb) => format!("you talk to no room at present: /{} ROOM", verb.word()),
+        Mistake::TooLong { max } => format!("that is too long: {max} bytes fit"),
+    }
+}
+
+fn bad_name(why: BadName) -> String {
+    match why {
+        BadName::Empty => "it has no letters".to_owned(),
+        BadName::TooLong => format!("it has more than {} characters", papo_proto::names::NAME_CHARS_MAX),
+        BadName::Character(' ') => "it has a space in it".to_owned(),
+        BadName::Character(character) if character.is_ascii_graphic() => format!("it has {character} in it"),
+        BadName::Character(character) => format!("it has the character U+{:04X} in it", u32::from(character)),
+    }
+}
+
+/// What went wrong outside of the peer.
+pub(crate) fn trouble(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::BadJson(why) => {
+            format!("an object must be {{\"say\":TEXT}} or {{\"do\":\"/command\"}}: {}", escape::line(why))
+        }
+        Trouble::LineTooLong { max } => format!("a line of input is longer than {max} bytes; it is not sent"),
+        Trouble::NotUtf8 => "a line of input is not UTF-8; it is not sent".to_owned(),
+        Trouble::PasswordMissing { user, tracker } => format!(
+            "the tracker at {} asks for the password of {user}: give it with --password-file or PAPO_PASSWORD; for a \
+             new account add --register",
+            escape::line(tracker)
+        ),
+        Trouble::NoPassword => "that needs a password: give it with --password-file or PAPO_PASSWORD".to_owned(),
+        Trouble::UnknownTracker { tracker, key } => {
+            let tracker = escape::line(tracker);
+            format!(
+                "the tracker at {tracker} is not known here. If its fingerprint is {key}, give it with --tracker \
+                 {tracker}#{key}; to accept whatever key it has, add --trust-new"
+            )
+        }
+        Trouble::PasswordsDiffer => "the two are not the same: once more from the start".to_owned(),
+        Trouble::YesOrNo => "please answer yes or no".to_owned(),
+        Trouble::HostRefused(why) => host_refused(why),
+        Trouble::NotShown(count) => {
+            format!("{count} notices are not shown, because the output was full; no message is among them")
+        }
+    }
+}
+
+/// What is worth knowing, in lines.
+pub(crate) fn info(info: &Info) -> Vec<String> {
+    let line = match info {
+        Info::Talking(Target::All) => "you talk to everyone now".to_owned(),
+        Info::Talking(to) => format!("you talk to {} now", target(to)),
+        Info::RoomGone(room) => format!("#{room} is not there for you any more; you talk to everyone now"),
+        Info::LateDelivery { to, text } => format!("{to} has now: {}", escape::line(text)),
+        Info::FirstSteps => "/help lists the commands, /rooms the rooms; /join ROOM goes into one".to_owned(),
+        Info::HowToQuit => "Ctrl-C again, Ctrl-D or /quit ends papo".to_owned(),
+        Info::Help(topic) => return help(*topic),
+        Info::ConfirmTracker { tracker, key } => {
+            return vec![
+                format!("the tracker at {} is not known here yet. Its fingerprint is", escape::line(tracker)),
+                key.to_string(),
+                "Is that what its owner told you? Your name and password go there only after a yes.".to_owned(),
+            ];
+        }
+        Info::PasswordWanted { register: true, .. } => "choose a password; it is not shown while you type".to_owned(),
+        Info::PasswordWanted { user, register: false } => format!(
+            "this device is not tied to the account {user} yet. Its password, please (not shown while you type); \
+             without an account, press Enter and type /register"
+        ),
+        Info::PasswordSkipped => "no password: /login or /register when you like".to_owned(),
+        Info::Hosting { addresses, key } => {
+            let reached = addresses.iter().map(|address| format!("papo --tracker {}#{key}", escape::line(address)));
+            return std::iter::once("a tracker runs in this papo; others reach it with".to_owned())
+                .chain(reached)
+                .collect();
+        }
+        Info::Recording(path) => format!(
+            "everything is written down in {}, keys and texts among it: keep that file to yourself",
+            escape::line(&path.to_string_lossy())
+        ),
+    };
+    vec![line]
+}
+
+fn help(topic: Option<Verb>) -> Vec<String> {
+    match topic {
+        Some(verb) => {
+            let mut lines = vec![usage(verb).to_owned(), summary(verb).to_owned()];
+            if !verb.aliases().is_empty() {
+                lines.push(format!("also: /{}", verb.aliases().join(", /")));
+            }
+            lines
+        }
+        None => {
+            let width = Verb::ALL.iter().map(|&verb| usage(verb).chars().count()).max().unwrap_or(0);
+            let row = |&verb: &Verb| format!("{:width$}  {}", usage(verb), summary(verb));
+            let rest =
+                ["Everything else is said to whom the prompt names; //text says a text that begins with a slash."
+                    .to_owned()];
+            Verb::ALL.iter().map(row).chain(rest).collect()
+        }
+    }
+}
+
+/// How a command is typed.
+pub(crate) const fn usage(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Register => "/register [NAME]",
+        Verb::Login => "/login [NAME]",
+        Verb::Logout => "/logout",
+        Verb::Plaintext => "/plaintext on|off",
+        Verb::Peers => "/peers [START]",
+        Verb::Users => "/users [ROOM]",
+        Verb::Rooms => "/rooms [START]",
+        Verb::Whois => "/whois USER",
+        Verb::Help => "/help [COMMAND]",
+        Verb::Create => "/create ROOM [CAPACITY]",
+        Verb::Join => "/join ROOM",
+        Verb::Leave => "/leave [ROOM]",
+        Verb::Delete => "/delete [ROOM]",
+        Verb::Msg => "/msg USER TEXT",
+        Verb::All => "/all TEXT",
+        Verb::Chat => "/chat USER|#ROOM",
+        Verb::Connect => "/connect IP:PORT",
+        Verb::Disconnect => "/disconnect USER",
+        Verb::Block => "/block USER",
+        Verb::Unblock => "/unblock USER",
+        Verb::Verify => "/verify USER",
+        Verb::Trust => "/trust USER",
+        Verb::Ping => "/ping USER",
+        Verb::Status => "/status online|away|busy [TEXT]",
+        Verb::Profile => "/profile TEXT",
+        Verb::Quit => "/quit",
+        Verb::Sair => "/sair",
+    }
+}
+
+/// What a command does.
+pub(crate) const fn summary(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Register => "make an account on the tracker, and log in",
+        Verb::Login => "log in to the tracker",
+        Verb::Logout => "end the session with the tracker",
+        Verb::Plaintext => "open or close your account to old clients without encryption",
+        Verb::Peers => "who is connected",
+        Verb::Users => "who is in the room; outside of rooms, who is online",
+        Verb::Rooms => "which rooms there are",
+        Verb::Whois => "about someone: status, address, key, profile",
+        Verb::Help => "this list, or about one command",
+        Verb::Create => "make a room and go in",
+        Verb::Join => "go into a room and talk to it",
+        Verb::Leave => "leave the room for good, or the chat",
+        Verb::Delete => "delete a room of yours",
+        Verb::Msg => "say something to one person",
+        Verb::All => "say something to everyone you are linked to",
+        Verb::Chat => "talk to someone, or to a room, from now on; alone: to everyone",
+        Verb::Connect => "link to a papo at an address",
+        Verb::Disconnect => "end the link to someone",
+        Verb::Block => "hear and say nothing more to someone",
+        Verb::Unblock => "take that back",
+        Verb::Verify => "digits to compare with someone, against impostors",
+        Verb::Trust => "accept someone's changed key",
+        Verb::Ping => "how quickly someone answers",
+        Verb::Status => "what you are to others",
+        Verb::Profile => "say something about yourself in /whois",
+        Verb::Quit => "say goodbye and end papo",
+        Verb::Sair => "leave the room or the chat; where there is none, end papo",
+    }
+}
+
+#[cfg(test)]
+#[path = "sentences_tests.rs"]
+mod tests;

@@ -1,0 +1,214 @@
+use papo_proto::{
+    time::Wall,
+    wire::tracker::{Profile, StatusText},
+};
+
+use super::*;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("valid")
+}
+
+const HOSTILE: &str = "x\u{1b}[31m\u{202e}\n\u{2028}y";
+
+fn every_note() -> Vec<Note> {
+    let (user, key) = (name("bia"), Key([1; 32]));
+    vec![
+        Note::TrackerLost { tracker: HOSTILE.to_owned(), retry_ms: 1500 },
+        Note::Replaced,
+        Note::TrackerQuit,
+        Note::TrackerPinned { tracker: HOSTILE.to_owned(), key },
+        Note::KeyChanged { user: user.clone(), old: key, new: Key([2; 32]) },
+        Note::Waiting { user: user.clone(), count: 1 },
+        Note::Waiting { user: user.clone(), count: 2 },
+        Note::Dropped { user: user.clone(), count: 1 },
+        Note::Dropped { user: user.clone(), count: 2 },
+        Note::LinkFault { user: user.clone(), address: None, fault: Fault::Silent },
+        Note::Strangers { count: 1, fault: Fault::NotPapo, address: ([10, 0, 0, 2], 1).into() },
+        Note::Strangers { count: 9, fault: Fault::Handshake, address: ([10, 0, 0, 2], 1).into() },
+        Note::OtherPort { wanted: 6061 },
+        Note::Trusted { user: user.clone(), key },
+        Note::Blocked { user: user.clone(), blocked: true },
+        Note::Blocked { user, blocked: false },
+    ]
+}
+
+fn every_problem() -> Vec<Problem> {
+    let (user, key) = (name("bia"), Key([1; 32]));
+    let (tracker, address) = (HOSTILE.to_owned(), ([10, 0, 0, 2], 1).into());
+    let refusals = [
+        Refusal::Refused,
+        Refusal::Unreachable,
+        Refusal::TimedOut,
+        Refusal::AddressInUse,
+        Refusal::AddressNotAvailable,
+        Refusal::Denied,
+        Refusal::Exhausted,
+        Refusal::Other,
+    ];
+    let mut all = vec![
+        Problem::TrackerUnknownHost { host: HOSTILE.to_owned() },
+        Problem::TrackerKeyChanged { tracker: tracker.clone(), expected: key, shown: Key([2; 32]) },
+        Problem::TrackerNotTrusted { tracker: tracker.clone(), key },
+        Problem::NoTracker,
+        Problem::NotLoggedIn,
+        Problem::TrackerSilent,
+        Problem::PasswordMissing,
+        Problem::NotInRoom { room: name("sala") },
+        Problem::UnknownUser { user: user.clone() },
+        Problem::Oneself,
+        Problem::AlreadyLinked { user: user.clone() },
+        Problem::NotLinked { user: user.clone() },
+        Problem::Blocked { user: user.clone() },
+        Problem::KeyChanged { user: user.clone() },
+        Problem::NothingToTrust { user: user.clone() },
+        Problem::TextEmpty,
+        Problem::TextTooLong { bytes: 20_000, max: 12_288 },
+        Problem::TooMuchWaiting { user },
+        Problem::NobodyLinked,
+        Problem::TimedOut,
+        Problem::TooManyRequests,
+        Problem::OutOfRange,
+        Problem::Stopping,
+    ];
+    for reason in refusals {
+        all.push(Problem::TrackerUnreachable { tracker: tracker.clone(), reason });
+        all.push(Problem::Unreachable { address, reason });
+    }
+    for &fault in Fault::ALL {
+        all.push(Problem::TrackerFault { tracker: tracker.clone(), fault });
+        all.push(Problem::LinkFault { address, fault });
+    }
+    all.extend(Failure::ALL.iter().map(|&failure| Problem::Tracker { failure }));
+    all
+}
+
+fn every_mistake() -> Vec<Mistake> {
+    let typed = HOSTILE.to_owned();
+    let mut all = vec![
+        Mistake::UnknownCommand { typed: typed.clone(), nearest: None },
+        Mistake::UnknownCommand { typed: typed.clone(), nearest: Some(Verb::Join) },
+        Mistake::Name { typed: typed.clone(), why: BadName::Empty },
+        Mistake::Name { typed: typed.clone(), why: BadName::TooLong },
+        Mistake::Name { typed: typed.clone(), why: BadName::Character(' ') },
+        Mistake::Name { typed: typed.clone(), why: BadName::Character('#') },
+        Mistake::Name { typed: typed.clone(), why: BadName::Character('\u{1b}') },
+        Mistake::Capacity(typed.clone()),
+        Mistake::Address(typed),
+        Mistake::TooLong { max: 9 },
+    ];
+    all.extend(Verb::ALL.iter().flat_map(|&verb| [Mistake::Usage(verb), Mistake::NoRoom(verb)]));
+    all
+}
+
+fn every_trouble() -> Vec<Trouble> {
+    let (text, key) = (HOSTILE.to_owned(), Key([1; 32]));
+    vec![
+        Trouble::BadJson(text.clone()),
+        Trouble::LineTooLong { max: 9 },
+        Trouble::NotUtf8,
+        Trouble::PasswordMissing { user: name("ana"), tracker: text.clone() },
+        Trouble::NoPassword,
+        Trouble::UnknownTracker { tracker: text.clone(), key },
+        Trouble::PasswordsDiffer,
+        Trouble::YesOrNo,
+        Trouble::HostRefused(text),
+        Trouble::NotShown(3),
+    ]
+}
+
+fn every_info() -> Vec<Info> {
+    let (text, key, user) = (HOSTILE.to_owned(), Key([1; 32]), name("bia"));
+    let mut all = vec![
+        Info::Talking(Target::All),
+        Info::Talking(Target::Room(name("sala"))),
+        Info::RoomGone(name("sala")),
+        Info::LateDelivery { to: user.clone(), text: text.clone() },
+        Info::FirstSteps,
+        Info::HowToQuit,
+        Info::Help(None),
+        Info::ConfirmTracker { tracker: text.clone(), key },
+        Info::PasswordWanted { user: user.clone(), register: true },
+        Info::PasswordWanted { user, register: false },
+        Info::PasswordSkipped,
+        Info::Hosting { addresses: vec![text.clone()], key },
+        Info::Recording(text.into()),
+    ];
+    all.extend(Verb::ALL.iter().map(|&verb| Info::Help(Some(verb))));
+    all
+}
+
+/// Every sentence that there is, with what it is about.
+fn everything() -> Vec<(String, String)> {
+    let about = |thing: &dyn std::fmt::Debug, sentence: String| (format!("{thing:?}"), sentence);
+    let mut all = Vec::new();
+    all.extend(every_note().iter().map(|one| about(one, note(one))));
+    all.extend(every_problem().iter().map(|one| about(one, problem(one))));
+    all.extend(every_mistake().iter().map(|one| about(one, mistake(one))));
+    all.extend(every_trouble().iter().map(|one| about(one, trouble(one))));
+    all.extend(every_info().iter().flat_map(|one| info(one).into_iter().map(move |line| about(one, line))));
+    for &what in RoomEvent::ALL {
+        for user in [name("ana"), name("bia")] {
+            let sentence = room_event(&name("sala"), what, &user, &[name("ana"), name("bia")], &name("ana"));
+            all.push((format!("{what:?}"), sentence));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_sentence_is_one_line_for_people_without_anything_hostile() {
+    for (about, sentence) in everything() {
+        assert!(!sentence.is_empty() && !sentence.contains("  ") || about.starts_with("Help"), "{about}: {sentence}");
+        assert!(!sentence.chars().any(escape::is_hostile), "{about}: {sentence}");
+        for raw in ["Some(", "None", "Key(", "{ ", "Refusal", "Fault", "::", "Err("] {
+            assert!(!sentence.contains(raw), "{about}: {sentence}");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_can_act_on_says_how() {
+    let tracker = "10.0.0.9:6060".to_owned();
+    assert_eq!(
+        problem(&Problem::TrackerUnreachable { tracker: tracker.clone(), reason: Refusal::Refused }),
+        "nothing answers at 10.0.0.9:6060: is papo-tracker running there?"
+    );
+    let key = Key([0xab; 32]);
+    let unknown = trouble(&Trouble::UnknownTracker { tracker, key });
+    assert!(unknown.contains(&format!("10.0.0.9:6060#{key}")) && unknown.contains("--trust-new"), "{unknown}");
+}
+
+#[test]
+fn many_names_are_counted() {
+    let many = (0..20).map(|number| name(&format!("n{number}"))).collect::<Vec<_>>();
+    assert_eq!(names(&many), "n0, n1, n2, n3, n4, n5, n6, n7 and 12 more");
+    assert_eq!(names(&many[..2]), "n0, n1");
+}
+
+#[test]
+fn a_stranger_can_not_steer_the_terminal_by_status_or_profile() {
+    let peer = PeerSeen {
+        user: name("bia"),
+        address: None,
+        status: Status::Online,
+        status_text: StatusText::new(HOSTILE).expect("short"),
+        room: None,
+        last_seen: Wall(0),
+        linked: false,
+        blocked: true,
+    };
+    let profile = Profile::new(HOSTILE).expect("short");
+    let shown = whois(&peer, None, Some(&Key([1; 32])), false, profile.as_str(), true);
+    let row = peer_row(&peer);
+    assert!(shown.iter().chain(&row).all(|line| !line.chars().any(escape::is_hostile)), "{shown:?} {row:?}");
+}
+
+#[test]
+fn both_answers_are_understood_and_nothing_else() {
+    assert_eq!(
+        (yes_or_no(" Yes "), yes_or_no("sim"), yes_or_no("no"), yes_or_no("não")),
+        (Some(true), Some(true), Some(false), Some(false))
+    );
+    assert_eq!((yes_or_no(""), yes_or_no("yess")), (None, None));
+}
