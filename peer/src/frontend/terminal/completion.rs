@@ -1,0 +1,287 @@
+//! What the line editor is helped with: completion, hints, colour of the prompt, and hiding of passwords.
+
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
+use papo_proto::peer::Notice;
+use rustyline::{
+    Context, Helper, completion::Completer, highlight::CmdKind, highlight::Highlighter, hint::Hint, hint::Hinter,
+    validate::Validator,
+};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{colour::Theme, screen::Screen};
+use crate::frontend::{
+    commands::{Takes, Verb},
+    event::Event,
+    sentences,
+};
+
+/// Names of each kind that are remembered for completion; further ones are not.
+const WORDS_MAX: usize = 5000;
+
+/// Names that were seen.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    users: BTreeSet<String>,
+    rooms: BTreeSet<String>,
+}
+
+impl Words {
+    /// Remembers the names in what is shown.
+    pub(crate) fn learn(&mut self, event: &Event) {
+        let Event::Notice(notice) = event else { return };
+        match notice {
+            Notice::Peers { peers } | Notice::Users { users: peers, .. } => {
+                for peer in peers {
+                    self.user(peer.user.as_str());
+                }
+            }
+            Notice::Rooms { rooms } => {
+                for room in rooms {
+                    self.room(room.room.as_str());
+                    for member in &room.members {
+                        self.user(member.as_str());
+                    }
+                }
+            }
+            Notice::Room { room, members, .. } => {
+                self.room(room.as_str());
+                for member in members {
+                    self.user(member.as_str());
+                }
+            }
+            Notice::Peer { user, .. } => self.user(user.as_str()),
+            Notice::Message(incoming) => self.user(incoming.from.as_str()),
+            _ => {}
+        }
+    }
+
+    fn user(&mut self, name: &str) {
+        add(&mut self.users, name);
+    }
+
+    fn room(&mut self, name: &str) {
+        add(&mut self.rooms, name);
+    }
+
+    /// Where the word before `at` begins, and what it may become.
+    pub(crate) fn candidates(&self, line: &str, at: usize) -> (usize, Vec<String>) {
+        let Some(typed) = line.get(..at) else { return (0, Vec::new()) };
+        let start = typed.rfind(char::is_whitespace).map_or(0, |space| space + char_length(typed, space));
+        let word = &typed[start..];
+        let Some(command) = typed.strip_prefix('/').filter(|command| !command.starts_with('/')) else {
+            return match word.strip_prefix('@') {
+                Some(name) => (start, begin_with(&self.users, name, "@", " ")),
+                None => (start, Vec::new()),
+            };
+        };
+        if start == 0 {
+            return (0, verbs(command, "/"));
+        }
+        let mut words = typed.split_whitespace();
+        let verb = words.next().and_then(|first| Verb::named(&first[1..]));
+        let first = words.clone().count() <= usize::from(!word.is_empty());
+        let Some(verb) = verb.filter(|_| first) else { return (start, Vec::new()) };
+        let sign = |sign: char| word.strip_prefix(sign).map_or((word, String::new()), |rest| (rest, sign.to_string()));
+        let candidates = match verb.takes() {
+            Takes::Free => Vec::new(),
+            Takes::User => begin_with(&self.users, sign('@').0, &sign('@').1, " "),
+            Takes::Room => begin_with(&self.rooms, sign('#').0, &sign('#').1, " "),
+            Takes::UserOrRoom => match word.strip_prefix('#') {
+                Some(name) => begin_with(&self.rooms, name, "#", " "),
+                None => {
+                    let mut both = begin_with(&self.users, sign('@').0, &sign('@').1, " ");
+                    if word.is_empty() {
+                        both.extend(begin_with(&self.rooms, "", "#", " "));
+                    }
+                    both
+                }
+            },
+            Takes::Command => verbs(word.trim_start_matches('/'), ""),
+            Takes::Word(words) => {
+                words.iter().filter(|one| one.starts_with(word)).map(|one| format!("{one} ")).collect()
+            }
+        };
+        (start, candidates)
+    }
+}
+
+fn char_length(text: &str, at: usize) -> usize {
+    text[at..].chars().next().map_or(0, char::len_utf8)
+}
+
+fn add(to: &mut BTreeSet<String>, name: &str) {
+    if to.len() < WORDS_MAX && !to.contains(name) {
+        to.insert(name.to_owned());
+    }
+}
+
+fn begin_with(words: &BTreeSet<String>, start: &str, before: &str, after: &str) -> Vec<String> {
+    let start = start.to_lowercase();
+    let fitting = words.iter().filter(|word| word.to_lowercase().starts_with(&start));
+    fitting.map(|word| format!("{before}{word}{after}")).collect()
+}
+
+fn verbs(start: &str, before: &str) -> Vec<String> {
+    let words = Verb::ALL.iter().flat_map(|verb| std::iter::once(verb.word()).chain(verb.aliases().iter().copied()));
+    words.filter(|word| word.starts_with(&start.to_lowercase())).map(|word| format!("{before}{word} ")).collect()
+}
+
+/// What could follow, shown faintly behind the cursor.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Suggestion {
+    shown: String,
+    /// How much of it is taken over by the right arrow.
+    taken: usize,
+}
+
+impl Hint for Suggestion {
+    fn display(&self) -> &str {
+        &self.shown
+    }
+
+    fn completion(&self) -> Option<&str> {
+        (self.taken > 0).then(|| &self.shown[..self.taken])
+    }
+}
+
+/// What a command that is being typed could become, and what it takes.
+pub(crate) fn suggestion(line: &str, at: usize) -> Option<Suggestion> {
+    let command = line.strip_prefix('/').filter(|command| at == line.len() && !command.is_empty())?;
+    let (word, rest) = command.split_once(' ').map_or((command, None), |(word, rest)| (word, Some(rest)));
+    let arguments = |verb: Verb| sentences::usage(verb).split_once(' ').map_or("", |(_, arguments)| arguments);
+    if let Some(rest) = rest {
+        let verb = Verb::named(word)?;
+        let shown = arguments(verb).to_owned();
+        return (rest.is_empty() && !shown.is_empty()).then_some(Suggestion { shown, taken: 0 });
+    }
+    let verb = Verb::named(word).or_else(|| Verb::ALL.iter().copied().find(|verb| verb.word().starts_with(word)))?;
+    let missing = verb.word().strip_prefix(word)?;
+    let arguments = arguments(verb);
+    let gap = if arguments.is_empty() { "" } else { " " };
+    let shown = format!("{missing}{gap}{arguments}");
+    (!shown.is_empty()).then_some(Suggestion { shown, taken: missing.len() })
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct LineHelper {
+    pub(crate) screen: Arc<Screen>,
+    pub(crate) theme: Theme,
+}
+
+impl Helper for LineHelper {}
+impl Validator for LineHelper {}
+
+impl Completer for LineHelper {
+    type Candidate = String;
+
+    fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(if self.screen.is_secret() {
+            (0, Vec::new())
+        } else {
+            self.screen.words(|words| words.candidates(line, at))
+        })
+    }
+}
+
+impl Hinter for LineHelper {
+    type Hint = Suggestion;
+
+    fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<Suggestion> {
+        // It is called with every change of the line, which is kept in case that the prompt must change meanwhile.
+        self.screen.note_draft(line, at);
+        if self.screen.is_secret() { None } else { suggestion(line, at) }
+    }
+}
+
+impl Highlighter for LineHelper {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.screen.is_secret() { Cow::Owned(" ".repeat(line.width())) } else { Cow::Borrowed(line) }
+    }
+
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        Cow::Owned(self.theme.prompt(prompt))
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(self.theme.faint(hint))
+    }
+
+    fn highlight_char(&self, line: &str, at: usize, kind: CmdKind) -> bool {
+        if kind == CmdKind::MoveCursor {
+            self.screen.note_draft(line, at);
+            return false;
+        }
+        self.screen.is_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words() -> Words {
+        let mut words = Words::default();
+        for user in ["ana", "Bia", "bruno", "日本"] {
+            words.user(user);
+        }
+        words.room("sala");
+        words.room("sabor");
+        words
+    }
+
+    #[track_caller]
+    fn check(line: &str, start: usize, expected: &[&str]) {
+        assert_eq!(
+            words().candidates(line, line.len()),
+            (start, expected.iter().map(|one| (*one).to_owned()).collect())
+        );
+    }
+
+    #[test]
+    fn commands_users_and_rooms_are_completed_where_they_belong() {
+        check("/jo", 0, &["/join "]);
+        check("/de", 0, &["/delete ", "/deletar_sala "]);
+        check("/join s", 6, &["sabor ", "sala "]);
+        check("/join #sal", 6, &["#sala "]);
+        check("/msg b", 5, &["Bia ", "bruno "]);
+        check("/msg @b", 5, &["@Bia ", "@bruno "]);
+        check("/msg 日", 5, &["日本 "]);
+        check("/chat #", 6, &["#sabor ", "#sala "]);
+        check("/status a", 8, &["away "]);
+        check("/help jo", 6, &["join "]);
+        check("hello @an", 6, &["@ana "]);
+    }
+
+    #[test]
+    fn text_and_further_arguments_are_left_alone() {
+        check("an", 0, &[]);
+        check("//jo", 0, &[]);
+        check("/msg bia an", 9, &[]);
+        check("/nonsense b", 10, &[]);
+        assert_eq!(words().candidates("é", 1), (0, Vec::new()), "a cursor inside a letter");
+    }
+
+    #[test]
+    fn a_hint_completes_the_command_and_shows_what_it_takes() {
+        let hint = |line: &str| suggestion(line, line.len());
+        let join = hint("/jo").expect("a hint");
+        assert_eq!((join.display(), join.completion()), ("in ROOM", Some("in")));
+        let arguments = hint("/join ").expect("a hint");
+        assert_eq!((arguments.display(), arguments.completion()), ("ROOM", None));
+        for none in ["", "/", "jo", "/join sala", "/xyz", "//jo", "/quit"] {
+            assert_eq!(hint(none), None, "{none}");
+        }
+        assert_eq!(suggestion("/jo", 1), None, "the cursor is not at the end");
+    }
+
+    #[test]
+    fn names_are_learned_up_to_a_bound() {
+        let mut words = Words::default();
+        for number in 0..=WORDS_MAX {
+            words.user(&format!("n{number}"));
+        }
+        assert_eq!(words.users.len(), WORDS_MAX);
+    }
+}

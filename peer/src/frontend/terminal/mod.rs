@@ -1,0 +1,179 @@
+//! The terminal: a line editor below, what happens above it.
+//!
+//! - [`repl`]: the thread that reads lines; [`screen`]: what it shares with this one.
+//! - [`printer`]: the thread that prints above the line.
+//! - [`completion`], [`history`]: what helps while typing.
+//! - [`render`], [`colour`]: how things look.
+//!
+//! What one says oneself is shown once, as the line that was typed; only that it waits for someone is told. Receipts
+//! are told when they are late.
+//!
+//! Invariant: while the line editor runs, nothing writes to the terminal but it.
+
+pub(crate) mod colour;
+mod completion;
+mod history;
+mod printer;
+mod render;
+mod repl;
+pub(crate) mod screen;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use jiff::tz::TimeZone;
+use papo_proto::{peer::Notice, time::Wall};
+
+use self::{
+    colour::Theme,
+    completion::LineHelper,
+    history::HistoryFile,
+    printer::{Page, Printer},
+    render::Renderer,
+    screen::Screen,
+};
+use super::{
+    Ended, Wiring,
+    event::{Event, Trouble},
+    inbox::Next,
+    lines::{self, Shown},
+    number_of, reopen,
+    session::{EXIT_FAILURE, Effect},
+    tell,
+};
+
+/// How much is collected into a page, while more waits.
+const PAGE_BYTES: usize = 16 * 1024;
+/// How often it is tried again to wake the reading thread, or to have the links read.
+const RETRY: Duration = Duration::from_millis(50);
+/// How long the last pages and the reading thread are waited for at the end.
+const FINISH_MAX: Duration = Duration::from_secs(2);
+/// How long the last pages take where nothing holds them.
+const PRINT_MAX: Duration = Duration::from_millis(300);
+/// How often the end of a thread is looked for.
+const LOOK: Duration = Duration::from_millis(5);
+/// A page that was printed so shortly before a line was entered may still be inside the line editor.
+const IN_EDITOR_MAX: Duration = Duration::from_millis(500);
+
+/// Runs until the peer has ended, or the second signal.
+///
+/// # Errors
+/// When the terminal refuses from the start.
+pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: PathBuf) -> rustyline::Result<Ended> {
+    let Wiring { mut session, inbox, peer, shown } = wiring;
+    let history = HistoryFile::new(history);
+    let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme }, &history)?;
+    let printer = Printer::start(editor.create_external_printer()?, shown);
+    let reader = {
+        let (screen, inbox) = (Arc::clone(screen), Arc::clone(&inbox));
+        thread::spawn(move || repl::read(editor, &history, &screen, &inbox))
+    };
+    let renderer = Renderer { theme, zone: TimeZone::system() };
+    let mut page = Page { text: String::new(), number: None };
+    let ended = loop {
+        let timeout = (screen.remind() || inbox.is_closed()).then_some(RETRY);
+        let input = match inbox.next(timeout) {
+            Next::Input(input) => *input,
+            Next::Nothing => {
+                reopen(&inbox, &peer);
+                continue;
+            }
+            Next::Ended => break Ended { code: EXIT_FAILURE, abandoned: false },
+        };
+        let mut leave = None;
+        let mut effects = session.handle(input);
+        let dropped = inbox.take_dropped();
+        if dropped > 0 {
+            effects.push(Effect::Show(Event::Trouble(Trouble::NotShown(dropped))));
+        }
+        for effect in effects {
+            match effect {
+                Effect::Show(event) => {
+                    screen.words(|words| words.learn(&event));
+                    page.text += &renderer.text(&seen(&event, session.me()), now());
+                    page.number = number_of(&event).or(page.number);
+                }
+                Effect::Tell(command) => tell(&peer, command),
+                Effect::Next => {
+                    // What the line led to stands above the next prompt.
+                    flush(&mut page, &printer);
+                    screen.give_turn();
+                }
+                Effect::Prompt(prompt) => screen.show_prompt(prompt),
+                Effect::Leave(code) => leave = Some(Ended { code, abandoned: false }),
+                Effect::Abandon(code) => leave = Some(Ended { code, abandoned: true }),
+            }
+        }
+        if leave.is_some() || page.text.len() >= PAGE_BYTES || inbox.is_empty() {
+            flush(&mut page, &printer);
+        }
+        reopen(&inbox, &peer);
+        if let Some(ended) = leave {
+            break ended;
+        }
+    };
+    finish(printer, screen, &reader);
+    Ok(ended)
+}
+
+/// What is seen of an event here: what one says oneself stands there already, as it was typed.
+fn seen(event: &Event, me: &papo_proto::names::Name) -> Vec<Shown> {
+    let mut shown = lines::of(event, me);
+    if matches!(event, Event::Notice(Notice::Said { .. })) {
+        shown.retain(|one| !matches!(one, Shown::Message(_)));
+    }
+    shown
+}
+
+fn flush(page: &mut Page, printer: &Printer) {
+    if !page.text.is_empty() {
+        printer.print(Page { text: std::mem::take(&mut page.text), number: page.number.take() });
+    }
+}
+
+fn now() -> Wall {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Wall(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Lets the last pages be printed, then the reading thread end: the terminal is as it was before.
+fn finish(mut printer: Printer, screen: &Screen, reader: &JoinHandle<()>) {
+    let end = Instant::now() + FINISH_MAX;
+    let inside = printer.last_printed().is_some_and(|printed| screen.returned_within(printed, IN_EDITOR_MAX));
+    if inside {
+        // The editor may have taken a page without printing it: it listens once more, and the empty page that follows
+        // is taken only after the one before it.
+        screen.give_turn();
+        wait_until(end, || screen.is_reading() || reader.is_finished());
+        printer.print(Page { text: String::new(), number: None });
+    }
+    printer.close();
+    let quickly = Instant::now() + PRINT_MAX;
+    if !wait_until(quickly, || printer.is_done()) {
+        // A page waits for an editor that does not listen.
+        screen.give_turn();
+        wait_until(end, || printer.is_done());
+    }
+    screen.stop();
+    wait_until(end, || {
+        screen.remind();
+        reader.is_finished()
+    });
+}
+
+/// Looks every few milliseconds, since neither thread can be waited for with a limit. Whether it came true.
+fn wait_until(end: Instant, mut is_so: impl FnMut() -> bool) -> bool {
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        thread::sleep(LOOK);
+    }
+}

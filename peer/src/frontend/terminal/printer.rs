@@ -1,0 +1,88 @@
+//! Prints above the line that is being typed.
+//!
+//! The line editor's printer can wait long (a search in the history holds it), so it has a thread of its own behind a
+//! bounded queue. When that is full, the frontend waits, its inbox fills, and the links are no longer read: nothing is
+//! lost.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use rustyline::ExternalPrinter;
+
+use crate::store::Shown;
+
+/// Pages that wait to be printed.
+const PAGES_MAX: usize = 64;
+
+/// Some whole lines.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// They; the last ends with a line break too.
+    pub(crate) text: String,
+    /// The number of the last message in them.
+    pub(crate) number: Option<u64>,
+}
+
+/// The thread.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    pages: Option<SyncSender<Page>>,
+    thread: JoinHandle<()>,
+    printed: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Printer {
+    /// Starts it.
+    pub(crate) fn start(to: impl ExternalPrinter + Send + 'static, shown: Shown) -> Self {
+        let (pages, queue) = sync_channel(PAGES_MAX);
+        let printed = Arc::new(Mutex::new(None));
+        let note = Arc::clone(&printed);
+        Self { pages: Some(pages), thread: thread::spawn(move || print_pages(to, shown, &queue, &note)), printed }
+    }
+
+    /// Queues a page; waits while too many wait.
+    pub(crate) fn print(&self, page: Page) {
+        if let Some(pages) = &self.pages
+            && pages.send(page).is_err()
+        {
+            log::error!("the printer has ended");
+        }
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn close(&mut self) {
+        self.pages = None;
+    }
+
+    /// Whether everything was printed.
+    pub(crate) fn is_done(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// When something was printed last.
+    pub(crate) fn last_printed(&self) -> Option<Instant> {
+        *self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn print_pages(mut to: impl ExternalPrinter, mut shown: Shown, pages: &Receiver<Page>, note: &Mutex<Option<Instant>>) {
+    for page in pages {
+        if let Err(error) = to.print(page.text) {
+            // The messages stay unshown, and come at the next start.
+            log::error!("the terminal can't be written: {error}");
+            continue;
+        }
+        *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if let Some(number) = page.number
+            && let Err(error) = shown.note(number)
+        {
+            log::error!("how far messages were shown can't be noted: {error}");
+        }
+    }
+}
