@@ -1,2 +1,75 @@
-//! x
-fn main() {}
+//! papo: peer-to-peer chat for a LAN or a self-hosted group.
+//!
+//! - [`args`]: arguments, configuration, environment.
+//! - [`node`]: the wiring of everything else.
+//! - [`store`]: what is kept, in SQLite.
+//! - [`frontend`]: how a person or a script talks with the peer.
+//!
+//! What a peer does is in `papo_proto::peer`; nothing here decides about the network.
+
+mod args;
+mod frontend;
+mod node;
+mod store;
+
+use std::{
+    fs::OpenOptions,
+    io::{self, IsTerminal as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+
+use frontend::session::EXIT_USAGE;
+use node::{Face, Failed};
+
+fn main() -> ExitCode {
+    let settings = args::Arguments::parse().into_settings(|name| std::env::var(name).ok());
+    let ended = match settings {
+        Ok(settings) => {
+            let face = face(settings.json);
+            log_to(face, &settings.data);
+            node::run(settings, face)
+        }
+        Err(error) => Err(Failed { sentence: error.to_string(), code: EXIT_USAGE }),
+    };
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(Failed { sentence, code }) => {
+            // If even that can't be written, the exit code says it.
+            drop(writeln!(io::stderr(), "papo: {sentence}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// A person is there when both ends are terminals that can be edited on.
+fn face(json: bool) -> Face {
+    let dumb = std::env::var("TERM").is_ok_and(|term| ["", "dumb", "cons25", "emacs"].contains(&term.as_str()));
+    match (json, dumb) {
+        (true, _) => Face::Json,
+        (false, false) if io::stdin().is_terminal() && io::stdout().is_terminal() => Face::Terminal,
+        (false, _) => Face::Plain,
+    }
+}
+
+/// Diagnostics go to standard error, or where that is the terminal on which lines are edited, into a file.
+fn log_to(face: Face, data: &Path) {
+    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"));
+    if face == Face::Terminal && io::stderr().is_terminal() {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(data.join("log"));
+        match file {
+            Ok(file) => builder.target(env_logger::Target::Pipe(Box::new(file))),
+            // The directory is made later, at the very first start: nothing is logged then.
+            Err(_) => builder.target(env_logger::Target::Pipe(Box::new(io::sink()))),
+        };
+    }
+    builder
+        .format(|out, record| {
+            let level = record.level().as_str().to_lowercase();
+            writeln!(out, "{level}: {}", papo_proto::escape::line(&record.args().to_string()))
+        })
+        .init();
+}

@@ -1,0 +1,373 @@
+//! Arguments, the configuration file and the environment, brought together into [`Settings`].
+//!
+//! An argument counts more than the file. Whatever is wrong is one sentence for the person who started the program.
+//! A password is never an argument: every user of a machine sees those.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::Parser;
+use etcetera::base_strategy::{BaseStrategy as _, Xdg};
+use papo_proto::{
+    identity::Key,
+    names::Name,
+    peer::interface::TrackerAddress,
+    wire::tracker::{PasswordHash, TOKEN_BYTES_MAX, Token},
+};
+use serde::Deserialize;
+
+use crate::frontend::terminal::colour::Theme;
+
+/// Where a peer listens when it is not told, and nobody else does.
+const LISTEN: &str = "0.0.0.0:6061";
+/// Where a hosted tracker listens when it is not told.
+const HOST: &str = "0.0.0.0:6060";
+/// The port of a tracker whose address has none.
+const TRACKER_PORT: u16 = 6060;
+/// The password, where no file is named.
+const PASSWORD_VARIABLE: &str = "PAPO_PASSWORD";
+/// The registration token, where no file is named.
+const TOKEN_VARIABLE: &str = "PAPO_REGISTRATION_TOKEN";
+/// No file of a secret is longer.
+const SECRET_BYTES_MAX: u64 = 4096;
+
+/// Chat with the people of a LAN or of your own group, from peer to peer and encrypted end to end.
+#[derive(Debug, Parser)]
+#[command(
+    name = "papo",
+    version,
+    after_help = "Without --tracker and --host papo talks only to those whom you /connect to."
+)]
+pub(crate) struct Arguments {
+    /// Be called this [default: the login name]
+    #[arg(long, value_name = "NAME")]
+    user: Option<Name>,
+    /// Use this tracker; its FINGERPRINT has 64 digits
+    #[arg(long, value_name = "HOST:PORT[#FINGERPRINT]", value_parser = tracker_address)]
+    tracker: Option<TrackerAddress>,
+    /// Trust a tracker that is not known yet, whatever its key
+    #[arg(long)]
+    trust_new: bool,
+    /// Make an account at the start
+    #[arg(long)]
+    register: bool,
+    /// The token that the tracker asks newcomers for stands here [otherwise: in PAPO_REGISTRATION_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The password stands here [otherwise: in PAPO_PASSWORD; else it is asked for]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Run a tracker in this program and use it [default: 0.0.0.0:6060]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = HOST, conflicts_with = "tracker")]
+    host: Option<SocketAddr>,
+    /// Listen here for other peers [default: 0.0.0.0:6061, or another port where that is taken]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Keep identity and messages here [default: papo in the XDG data directory]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Colours for this background [default: dark]
+    #[arg(long, value_enum)]
+    theme: Option<Theme>,
+    /// Write each event as an object of JSON, and take objects as input
+    #[arg(long)]
+    json: bool,
+    /// Record everything that happens into a new file; it will hold keys and texts
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Record although the data directory has an identity in use
+    #[arg(long)]
+    record_secrets: bool,
+    /// Read these settings from a TOML file, by the same names
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+struct Config {
+    user: Option<Name>,
+    tracker: Option<String>,
+    trust_new: bool,
+    register: bool,
+    token_file: Option<PathBuf>,
+    password_file: Option<PathBuf>,
+    host: Option<SocketAddr>,
+    listen: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    theme: Option<Theme>,
+    json: bool,
+    record: Option<PathBuf>,
+    record_secrets: bool,
+}
+
+/// How this peer is to be.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// What it is called.
+    pub(crate) user: Name,
+    /// Its tracker.
+    pub(crate) tracker: Option<TrackerAddress>,
+    /// Whether an unknown tracker is trusted.
+    pub(crate) trust_new: bool,
+    /// Whether an account is made.
+    pub(crate) register: bool,
+    /// For a tracker that asks for one.
+    pub(crate) token: Option<Token>,
+    /// The password, where it was given.
+    pub(crate) password: Option<PasswordHash>,
+    /// Where a hosted tracker listens.
+    pub(crate) host: Option<SocketAddr>,
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// Whether any other port will do.
+    pub(crate) any_port: bool,
+    /// Its data directory.
+    pub(crate) data: PathBuf,
+    /// Its colours.
+    pub(crate) theme: Theme,
+    /// Whether it speaks JSON.
+    pub(crate) json: bool,
+    /// Where its recording goes.
+    pub(crate) record: Option<PathBuf>,
+    /// Whether an identity that is in use may be recorded.
+    pub(crate) record_secrets: bool,
+}
+
+/// What is wrong with how the program was started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UsageError {
+    #[error("the configuration {} can't be read: {why}", path.display())]
+    Config { path: PathBuf, why: String },
+    #[error("there is no home directory to keep data in: name a directory with --data")]
+    NoHome,
+    #[error("{} can't be read: {error}", path.display())]
+    Secret { path: PathBuf, error: io::Error },
+    #[error("the password is empty")]
+    EmptyPassword,
+    #[error("the registration token must have 1 to {TOKEN_BYTES_MAX} bytes on one line")]
+    BadToken,
+    #[error("--host runs a tracker of its own, so --tracker makes no sense beside it")]
+    TwoTrackers,
+    #[error("an account is made on a tracker: give one with --tracker, or run one with --host")]
+    NothingToRegisterAt,
+}
+
+impl Arguments {
+    /// The settings that follow from these arguments, the file that they name, and the environment, whose variables
+    /// `variable` gives.
+    pub(crate) fn into_settings(self, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, UsageError> {
+        let config = self.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
+        let wrong = |why| UsageError::Config { path: self.config.clone().unwrap_or_default(), why };
+        // Whichever of the two the command line names, it does not meet the other one in the file.
+        let (tracker, host) = if self.tracker.is_some() || self.host.is_some() {
+            (self.tracker, self.host)
+        } else {
+            (config.tracker.as_deref().map(tracker_address).transpose().map_err(wrong)?, config.host)
+        };
+        if tracker.is_some() && host.is_some() {
+            return Err(UsageError::TwoTrackers);
+        }
+        let register = self.register || config.register;
+        if register && tracker.is_none() && host.is_none() {
+            return Err(UsageError::NothingToRegisterAt);
+        }
+        let given = |file: Option<PathBuf>, name: &str| match file {
+            Some(path) => read_secret(&path).map(Some),
+            None => Ok(variable(name)),
+        };
+        let password = given(self.password_file.or(config.password_file), PASSWORD_VARIABLE)?;
+        if password.as_deref() == Some("") {
+            return Err(UsageError::EmptyPassword);
+        }
+        let token = given(self.token_file.or(config.token_file), TOKEN_VARIABLE)?.map(|token| {
+            let fits = !token.is_empty() && !token.contains(char::is_control);
+            fits.then(|| Token::new(token).ok()).flatten().ok_or(UsageError::BadToken)
+        });
+        let listen = self.listen.or(config.listen);
+        let login = || login_name(variable("USER").or_else(|| variable("LOGNAME")).as_deref());
+        Ok(Settings {
+            user: self.user.or(config.user).unwrap_or_else(login),
+            tracker,
+            trust_new: self.trust_new || config.trust_new,
+            register,
+            token: token.transpose()?,
+            password: password.as_deref().map(PasswordHash::of),
+            host,
+            any_port: listen.is_none(),
+            listen: listen.unwrap_or_else(|| LISTEN.parse().expect("the default is an address")),
+            data: self.data.or(config.data).map_or_else(default_data, Ok)?,
+            theme: self.theme.or(config.theme).unwrap_or_default().allowed(variable("NO_COLOR").as_deref()),
+            json: self.json || config.json,
+            record: self.record.or(config.record),
+            record_secrets: self.record_secrets || config.record_secrets,
+        })
+    }
+}
+
+fn read_config(path: &Path) -> Result<Config, UsageError> {
+    let wrong = |why: String| UsageError::Config { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+        wrong(format!("line {line}: {}", error.message().replace('\n', " ")))
+    })
+}
+
+fn default_data() -> Result<PathBuf, UsageError> {
+    Xdg::new().map(|xdg| xdg.data_dir().join("papo")).map_err(|_| UsageError::NoHome)
+}
+
+/// What stands in a file, without the line break at its end.
+fn read_secret(path: &Path) -> Result<String, UsageError> {
+    let failed = |error| UsageError::Secret { path: path.to_owned(), error };
+    let mut text = String::new();
+    File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX).read_to_string(&mut text)).map_err(failed)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}
+
+/// `HOST[:PORT][#FINGERPRINT]`; an IPv6 address stands in brackets.
+fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
+    let (address, key) = match text.split_once('#') {
+        Some((address, key)) => {
+            let key = Key::from_fingerprint(key).ok_or("a fingerprint has 64 hexadecimal digits")?;
+            (address, Some(key))
+        }
+        None => (text, None),
+    };
+    let (host, port) = match address.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or("a bracket is not closed")?;
+            (host, port.strip_prefix(':').or_else(|| port.is_empty().then_some("")).ok_or("a port follows a colon")?)
+        }
+        None => match address.rsplit_once(':') {
+            Some((host, _)) if host.contains(':') => {
+                return Err("an IPv6 address stands in brackets, such as [::1]:6060".to_owned());
+            }
+            Some((host, port)) => (host, port),
+            None => (address, ""),
+        },
+    };
+    let port = match port {
+        "" => TRACKER_PORT,
+        port => port.parse().ok().filter(|&port| port > 0).ok_or("a port is a number from 1 to 65535")?,
+    };
+    if host.is_empty()
+        || host.len() > 253
+        || host.contains(|character: char| character.is_control() || character == ' ')
+    {
+        return Err("a host is a name or an address".to_owned());
+    }
+    Ok(TrackerAddress { host: host.to_owned(), port, key })
+}
+
+/// The login name made valid: what can't stand in a name is left out.
+fn login_name(login: Option<&str>) -> Name {
+    let fits = |character: &char| Name::new(&character.to_string()).is_ok();
+    let kept =
+        login.unwrap_or_default().chars().filter(fits).take(papo_proto::names::NAME_CHARS_MAX).collect::<String>();
+    Name::new(&kept).unwrap_or_else(|_| Name::new("papo").expect("a valid name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, UsageError> {
+        let arguments = std::iter::once("papo").chain(arguments.iter().copied());
+        let arguments = Arguments::try_parse_from(arguments).expect("valid arguments");
+        arguments.into_settings(|name| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn refused(arguments: &[&str]) -> bool {
+        let arguments = std::iter::once("papo").chain(arguments.iter().copied());
+        Arguments::try_parse_from(arguments).is_err_and(|error| error.exit_code() == 2)
+    }
+
+    #[test]
+    fn plain_papo_has_sensible_settings() {
+        let plain = settings(&["--data", "d"], &[("USER", "ana")]).expect("valid");
+        assert_eq!((plain.user.as_str(), plain.listen.to_string().as_str()), ("ana", "0.0.0.0:6061"));
+        assert!(plain.any_port && plain.tracker.is_none() && plain.host.is_none() && !plain.json);
+        let told = settings(&["--data", "d", "--listen", "127.0.0.1:7000"], &[]).expect("valid");
+        assert!(!told.any_port);
+    }
+
+    #[test]
+    fn a_login_name_is_made_valid() {
+        for (login, name) in [("DOMAIN/ana b", "DOMAINanab"), ("", "papo"), ("@#/", "papo"), ("joão", "joão")] {
+            assert_eq!(login_name(Some(login)).as_str(), name);
+        }
+        assert_eq!(login_name(Some(&"a".repeat(99))).as_str().len(), 32);
+    }
+
+    #[test]
+    fn trackers_are_named_by_host_port_and_fingerprint() {
+        let key = Key([0xab; 32]);
+        let named = |text: &str| tracker_address(text).map(|address| (address.host, address.port, address.key));
+        assert_eq!(named("t.example:7000"), Ok(("t.example".to_owned(), 7000, None)));
+        assert_eq!(named("10.0.0.9"), Ok(("10.0.0.9".to_owned(), 6060, None)));
+        assert_eq!(named(&format!("[::1]:7000#{key}")), Ok(("::1".to_owned(), 7000, Some(key))));
+        for wrong in ["", ":6060", "t:0", "t:x", "t:70000", "::1:6060", "[::1", "[::1]x", "t:1#ab", "a b:1"] {
+            assert!(tracker_address(wrong).is_err(), "{wrong}");
+        }
+        assert!(refused(&["--tracker", "t:1#ab"]));
+    }
+
+    #[test]
+    fn the_command_line_counts_more_than_the_file_and_unknown_settings_are_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("papo.toml");
+        let config = path.to_str().expect("a path");
+        std::fs::write(&path, "user = 'bia'\ntracker = 't:1'\njson = true\ntheme = 'light'\n").expect("writes");
+        let both = settings(&["--config", config, "--user", "ana", "--data", "d"], &[]).expect("valid");
+        assert_eq!((both.user.as_str(), both.tracker.map(|t| t.port), both.json), ("ana", Some(1), true));
+        assert_eq!(both.theme, Theme::Light);
+        let host = settings(&["--config", config, "--data", "d", "--host"], &[]).expect("valid");
+        assert_eq!((host.tracker, host.host.map(|host| host.port())), (None, Some(6060)));
+        for wrong in ["passwort = 'x'", "user = 'a b'", "tracker = 't:0'", "user ="] {
+            std::fs::write(&path, format!("json = true\n{wrong}\n")).expect("writes");
+            let error = settings(&["--config", config, "--data", "d"], &[]).expect_err("refused").to_string();
+            assert!(error.contains("papo.toml") && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn passwords_and_tokens_come_from_files_or_the_environment_and_never_from_arguments() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = |text: &str| {
+            let path = directory.path().join("secret");
+            std::fs::write(&path, text).expect("writes");
+            path.to_str().expect("a path").to_owned()
+        };
+        let variables = [("PAPO_PASSWORD", "from variable"), ("PAPO_REGISTRATION_TOKEN", "token")];
+        let from_variable = settings(&["--data", "d"], &variables).expect("valid");
+        assert_eq!(from_variable.password, Some(PasswordHash::of("from variable")));
+        assert_eq!(from_variable.token.map(Token::into_string).as_deref(), Some("token"));
+        let path = file("from file\r\n");
+        let from_file = settings(&["--data", "d", "--password-file", &path], &variables).expect("valid");
+        assert_eq!(from_file.password, Some(PasswordHash::of("from file")));
+        let empty = settings(&["--data", "d", "--password-file", &file("\n")], &[]);
+        assert!(matches!(empty, Err(UsageError::EmptyPassword)));
+        let token = settings(&["--data", "d", "--token-file", &file("a\nb")], &[]);
+        assert!(matches!(token, Err(UsageError::BadToken)));
+        let missing = settings(&["--data", "d", "--password-file", "/nonexistent/x"], &[]);
+        assert!(matches!(missing, Err(UsageError::Secret { .. })));
+        assert!(refused(&["--password", "x"]));
+    }
+
+    #[test]
+    fn contradictions_are_usage_errors() {
+        assert!(refused(&["--tracker", "t:1", "--host"]));
+        let alone = settings(&["--data", "d", "--register"], &[]);
+        assert!(matches!(alone, Err(UsageError::NothingToRegisterAt)));
+    }
+}

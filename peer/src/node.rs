@@ -1,0 +1,337 @@
+//! The wiring: data directory, store, machine, reactor, frontend, signals.
+//!
+//! The reactor has the main thread; the frontend and the signals have one each. The peer's notices go into the
+//! frontend's inbox, what the frontend decides comes back through the peer's handle.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use papo_proto::{
+    identity::{Identity, Key},
+    limits::Limits,
+    machine::Machine as _,
+    peer::{
+        Change, Command, Notice, Peer, Start,
+        interface::{Credentials, TrackerAddress},
+    },
+    record, tracker,
+    tracker::Registration,
+};
+use papo_runtime_mio::{Handle, Node, Options, Reactor, Recorder, data_dir::DataDir, random_seed};
+use papo_tracker::{Hosting, HostingOptions};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::{
+    args::Settings,
+    frontend::{
+        self, Wiring,
+        event::{Event, Info, Trouble},
+        inbox::Inbox,
+        piped, sentences,
+        session::{EXIT_FAILURE, EXIT_USAGE, Input, Session, Setup},
+        terminal::{self, screen::Screen},
+    },
+    store::{PeerStore, Shown},
+};
+
+/// An interactive program selects, and so stays far below 1024 descriptors.
+const CONNECTIONS_MAX: usize = 800;
+/// Once a signal has asked for the end, the frontend has this long to write what it has.
+const WRITE_MAX: Duration = Duration::from_secs(5);
+/// How often it is looked whether a signal has come.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Why the program could not start, or had to end.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// What a person is told.
+    pub(crate) sentence: String,
+    /// The exit code.
+    pub(crate) code: u8,
+}
+
+impl<E: std::error::Error> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { sentence: error.to_string(), code: EXIT_FAILURE }
+    }
+}
+
+/// How the program is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// By a person at a terminal.
+    Terminal,
+    /// By lines.
+    Plain,
+    /// By objects.
+    Json,
+}
+
+/// Runs until it is told to end. The exit code.
+///
+/// # Errors
+/// When it can't start, or can't go on.
+pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
+    if settings.register && settings.password.is_none() && face != Face::Terminal {
+        return Err(Failed { sentence: sentences::REGISTER_NEEDS_PASSWORD.to_owned(), code: EXIT_USAGE });
+    }
+    // From the first moment on, so that a signal while it starts is not lost.
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let limits = Limits::default();
+    let directory = DataDir::open(&settings.data)?;
+    let (secret, is_new) = directory.secret("identity.key")?;
+    if settings.record.is_some() && !is_new && !settings.record_secrets {
+        return Err(Failed { sentence: sentences::record_secrets(&settings.data), code: EXIT_USAGE });
+    }
+    let store = PeerStore::open(directory.path(), || random_seed().stream("log", 0).next_u64())?;
+    let shown = Shown::open(directory.path(), store.received()?)?;
+    let state = store.load(limits.entries_known_max, shown.number())?;
+    let hosting = settings.host.map(|address| Hosted::open(address, directory.path(), &limits)).transpose()?;
+    let tracker = settings.tracker.clone().or_else(|| hosting.as_ref().map(|hosted| hosted.tracker.clone()));
+
+    let setup = Setup {
+        terminal: face == Face::Terminal,
+        json: face == Face::Json,
+        me: settings.user.clone(),
+        tracker: tracker.is_some(),
+        password: settings.password.clone(),
+        token: settings.token.clone(),
+        register: settings.register && settings.password.is_none(),
+    };
+    let credentials = (tracker.is_some() && !setup.register).then(|| Credentials {
+        name: settings.user.clone(),
+        password: settings.password.clone(),
+        register: settings.register,
+        token: settings.token.clone(),
+    });
+    let start = Start {
+        seed: random_seed(),
+        identity: Identity::from_secret(&secret),
+        name: settings.user.clone(),
+        listen: settings.listen,
+        any_port: settings.any_port,
+        tracker,
+        trust_new: settings.trust_new,
+        credentials,
+        state,
+        limits: limits.clone(),
+    };
+    let recorder = settings.record.as_deref().map(|path| record_into(path, &start)).transpose()?;
+
+    let mut reactor = Reactor::new(Options { connections_max: CONNECTIONS_MAX, out_bytes_max: limits.out_bytes_max })?;
+    let session = Session::new(setup);
+    let (inbox, screen) = (Arc::new(Inbox::default()), Arc::new(Screen::new(session.prompt())));
+    if let Some(path) = &settings.record {
+        inbox.push(Input::Show(Event::Info(Info::Recording(path.clone()))));
+    }
+    // The tracker first: it listens before it is dialled.
+    let tracker = hosting.map(|hosted| hosted.join(&mut reactor, &inbox));
+    let peer = reactor.add(Node {
+        machine: Peer::start(start),
+        store: Box::new(store),
+        passwords: None,
+        on_notice: on_peer_notice(Arc::clone(&inbox), tracker),
+        recorder,
+    });
+    let signalled = Arc::new(AtomicBool::new(false));
+    listen_to_signals(signals, face, Arc::clone(&inbox), Arc::clone(&screen), Arc::clone(&signalled), peer.clone());
+    let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer, shown };
+    let history = directory.path().join("history");
+    let code = start_frontend(wiring, face, screen, &settings, history);
+    let ran = reactor.run();
+    inbox.end();
+    let code = await_code(&code, &signalled);
+    ran?;
+    code
+}
+
+impl papo_runtime_mio::Store<Change> for PeerStore {
+    fn apply(&mut self, changes: &[Change]) -> Result<(), papo_runtime_mio::StoreError> {
+        Ok(self.apply_all(changes)?)
+    }
+}
+
+fn record_into(path: &Path, start: &Start) -> Result<Recorder, Failed> {
+    Recorder::create(path, &record::header::<Peer>(start))
+        .map_err(|error| Failed { sentence: sentences::record_refused(path, &error), code: EXIT_FAILURE })
+}
+
+type PeerNotices = Box<dyn FnMut(Notice, &mut papo_runtime_mio::Control<Command>)>;
+
+/// Notices go into the inbox. When the peer has ended, the tracker beside it ends too.
+fn on_peer_notice(inbox: Arc<Inbox>, tracker: Option<Handle<tracker::Command>>) -> PeerNotices {
+    Box::new(move |notice, control| {
+        if matches!(notice, Notice::Stopped { .. }) {
+            control.stop();
+            if let Some(tracker) = &tracker
+                && tracker.try_send(tracker::Command::Shutdown).is_err()
+            {
+                log::debug!("the tracker has ended already");
+            }
+        }
+        if inbox.push_notice(notice) {
+            control.command(Command::Output { open: false });
+        }
+    })
+}
+
+// The tracker in the same program.
+
+/// A tracker that is about to run here.
+struct Hosted {
+    hosting: Hosting,
+    tracker: TrackerAddress,
+    addresses: Vec<String>,
+}
+
+impl Hosted {
+    fn open(listen: SocketAddr, directory: &Path, limits: &Limits) -> Result<Self, Failed> {
+        let listen = with_port(listen)
+            .map_err(|error| Failed { sentence: sentences::host_refused(&error.to_string()), code: EXIT_FAILURE })?;
+        let options = HostingOptions { listen: vec![listen], registration: Registration::Open, limits: limits.clone() };
+        let hosting = Hosting::open(&directory.join("tracker"), options)?;
+        let near = match listen.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        };
+        let tracker = TrackerAddress { host: near.to_string(), port: listen.port(), key: Some(hosting.key()) };
+        Ok(Self { addresses: addresses_of(listen), hosting, tracker })
+    }
+
+    fn join(self, reactor: &mut Reactor, inbox: &Arc<Inbox>) -> Handle<tracker::Command> {
+        let (inbox, key, addresses) = (Arc::clone(inbox), self.hosting.key(), self.addresses);
+        reactor.add(self.hosting.node(
+            move |notice, control| match notice {
+                tracker::Notice::Listening { .. } => inbox.push(hosting(&addresses, key)),
+                tracker::Notice::ListenRefused { address, reason } => {
+                    let why = sentences::listen_refused(&address.to_string(), reason);
+                    inbox.push(Input::Fail(Event::Trouble(Trouble::HostRefused(why))));
+                }
+                tracker::Notice::Stopped => control.stop(),
+                tracker::Notice::Fault { from, fault } => log::info!("{from}: {fault}"),
+                tracker::Notice::LoggedIn { .. }
+                | tracker::Notice::LoggedOut { .. }
+                | tracker::Notice::Counters { .. } => {}
+            },
+            None,
+        ))
+    }
+}
+
+fn hosting(addresses: &[String], key: Key) -> Input {
+    Input::Show(Event::Info(Info::Hosting { addresses: addresses.to_vec(), key }))
+}
+
+/// The peer beside it must know the port before the tracker listens: where any will do, one that is free is chosen.
+fn with_port(listen: SocketAddr) -> io::Result<SocketAddr> {
+    if listen.port() != 0 {
+        return Ok(listen);
+    }
+    TcpListener::bind(listen)?.local_addr()
+}
+
+/// Where others reach a listener.
+fn addresses_of(listen: SocketAddr) -> Vec<String> {
+    if !listen.ip().is_unspecified() {
+        return vec![listen.to_string()];
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        log::warn!("the addresses of this machine can't be read: {error}");
+        Vec::new()
+    });
+    let own = interfaces
+        .iter()
+        .map(if_addrs::Interface::ip)
+        .filter(|ip| !ip.is_loopback() && ip.is_ipv4() == listen.is_ipv4());
+    let own = own.map(|ip| SocketAddr::new(ip, listen.port()).to_string()).collect::<Vec<_>>();
+    if own.is_empty() { vec![format!("127.0.0.1:{}", listen.port())] } else { own }
+}
+
+// The frontend and the signals.
+
+fn start_frontend(
+    wiring: Wiring,
+    face: Face,
+    screen: Arc<Screen>,
+    settings: &Settings,
+    history: std::path::PathBuf,
+) -> Receiver<Result<u8, Failed>> {
+    let (done, code) = mpsc::channel();
+    let theme = settings.theme;
+    thread::spawn(move || {
+        let ended = match face {
+            Face::Terminal => terminal::run(wiring, &screen, theme, history),
+            Face::Plain | Face::Json => Ok(piped::run(wiring, face == Face::Json, io::stdout())),
+        };
+        let ended = match ended {
+            // Nothing more is waited for.
+            Ok(frontend::Ended { code, abandoned: true }) => std::process::exit(code.into()),
+            Ok(frontend::Ended { code, abandoned: false }) => Ok(code),
+            Err(error) => Err(Failed { sentence: sentences::terminal_refused(&error.to_string()), code: EXIT_FAILURE }),
+        };
+        drop(done.send(ended));
+    });
+    code
+}
+
+/// The frontend writes what it has, as slowly as it is read; after a signal, for a short time only.
+fn await_code(code: &Receiver<Result<u8, Failed>>, signalled: &AtomicBool) -> Result<u8, Failed> {
+    let mut end = None;
+    loop {
+        match code.recv_timeout(LOOK) {
+            Ok(code) => return code,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failed { sentence: sentences::FRONTEND_FAILED.to_owned(), code: EXIT_FAILURE });
+            }
+            Err(RecvTimeoutError::Timeout) if signalled.load(Ordering::Relaxed) => {
+                let end = *end.get_or_insert_with(|| Instant::now() + WRITE_MAX);
+                if Instant::now() >= end {
+                    // What was not written is not shown, and comes at the next start.
+                    return Ok(EXIT_FAILURE);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+fn listen_to_signals(
+    mut signals: Signals,
+    face: Face,
+    inbox: Arc<Inbox>,
+    screen: Arc<Screen>,
+    signalled: Arc<AtomicBool>,
+    peer: Handle<Command>,
+) {
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            if face == Face::Terminal && signal == SIGINT {
+                // The line editor takes Ctrl-C as a key; here it comes while no line is read.
+                if !screen.was_woken() {
+                    inbox.push(Input::Interrupt);
+                }
+                continue;
+            }
+            signalled.store(true, Ordering::Relaxed);
+            inbox.push(Input::Signal { interrupt: signal == SIGINT });
+            // Also where the frontend can't hear it, because it waits for its output.
+            if peer.try_send(Command::Quit).is_err() {
+                log::debug!("the peer has ended already");
+            }
+        }
+    });
+}
