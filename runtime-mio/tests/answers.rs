@@ -142,6 +142,15 @@ fn the_reactor_ends_only_when_everything_is_kept() {
 }
 
 #[test]
+fn a_commit_that_fails_after_the_machine_stopped_is_still_told() {
+    let store = Failing { left: 0, panics: false };
+    let (running, [puppet]) = run_nodes(OPTIONS, [move || node(Habits::default(), store)]);
+    puppet.order(Order::All(vec![Order::Commit(vec![1]), Order::Stop]));
+    let (result, _) = running.join().expect("the reactor does not panic");
+    assert!(matches!(result, Err(Fatal::Commit(_))));
+}
+
+#[test]
 fn commands_past_the_bound_are_handed_back() {
     let (mut node, told) = node(Habits::default(), Kept::default());
     node.on_notice = Box::new(|notice, control| {

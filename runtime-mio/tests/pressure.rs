@@ -4,16 +4,18 @@ mod puppet;
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    sync::atomic::{AtomicBool, Ordering},
+    net::SocketAddr,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
 
 use papo_proto::machine::{Closed, Event, WRITABLE_BYTES_MAX};
 use papo_runtime_mio::Options;
-use puppet::{Habits, OPTIONS, Order, PATIENCE, client, finish, heard, run};
-use socket2::{Domain, Socket, Type};
+use puppet::{Habits, Kept, OPTIONS, Order, PATIENCE, Told, client, finish, heard, node, run, run_nodes, small_client};
 
 const KIB: usize = 1024;
 
@@ -21,7 +23,9 @@ const KIB: usize = 1024;
 fn floods_do_not_starve_a_conversation_or_a_command() {
     const FLOODS: usize = 3;
     let talk = Habits { echo: true, ..Habits::default() };
-    let (running, [sink, talk]) = run(OPTIONS, [Habits { counts: true, ..Habits::default() }, talk]);
+    // It is slower than those who flood it, so there is always more to read.
+    let busy = Habits { counts: true, thinks_ms: 1, ..Habits::default() };
+    let (running, [sink, talk]) = run(OPTIONS, [busy, talk]);
     let (_, flooded) = sink.listen();
     let (_, address) = talk.listen();
     let over = AtomicBool::new(false);
@@ -37,7 +41,7 @@ fn floods_do_not_starve_a_conversation_or_a_command() {
         }
         sink.counted(WRITABLE_BYTES_MAX);
         let mut quiet = client(address);
-        for number in 0..200_u8 {
+        for number in 0..30_u8 {
             quiet.write_all(&[number]).expect("it reads");
             assert_eq!(heard(&mut quiet, 1), [number]);
         }
@@ -81,15 +85,6 @@ fn a_queue_of_exactly_the_bound_is_no_slow_reader() {
     finish(running);
 }
 
-/// A client whose kernel keeps little for it.
-fn small_client(address: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(16 * KIB).expect("a small buffer");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    socket.connect(&address.into()).expect("it listens");
-    socket.into()
-}
-
 #[test]
 fn bulk_does_not_stand_in_front_of_chat() {
     const BULK: usize = 32 * KIB * KIB;
@@ -126,12 +121,13 @@ fn an_invitation_comes_once_for_each_wish() {
     let is_invitation = |event: &Event<'_, ()>| matches!(event, Event::Writable { .. });
     puppet.wait_for(|_, event| is_invitation(event).then_some(()));
     puppet.order(Order::Send(conn, b"x".to_vec()));
-    puppet.ping();
+    // Its queue is empty again in the turn after this one.
+    let mut more = puppet.ping();
+    more.extend(puppet.ping());
     puppet.stop();
     drop(reader);
     finish(running);
-    let more = puppet.rest();
-    assert!(!more.iter().any(|told| matches!(told, puppet::Told::Heard(_, event) if is_invitation(event))), "{more:?}");
+    assert!(!more.iter().any(|told| matches!(told, Told::Heard(_, event) if is_invitation(event))), "{more:?}");
 }
 
 #[test]
@@ -203,6 +199,38 @@ fn connections_past_the_bound_are_turned_away_and_the_others_served() {
     drop((served, next));
     let stats = finish(running);
     assert_eq!((stats.accepted, stats.turned_away), (11, 50));
+}
+
+#[test]
+fn a_crowd_past_the_bound_is_turned_away_to_the_last() {
+    const CROWD: usize = 700;
+    let options = Options { connections_max: 0, ..OPTIONS };
+    let (release, held) = mpsc::channel::<()>();
+    let (running, [puppet]) = run_nodes(
+        options,
+        [move || {
+            let (mut node, told) = node(Habits::default(), Kept::default());
+            let mut on_notice = node.on_notice;
+            node.on_notice = Box::new(move |notice, control| {
+                let holds = notice == Told::Pong;
+                on_notice(notice, control);
+                if holds {
+                    held.recv_timeout(PATIENCE).expect("the test releases it");
+                }
+            });
+            (node, told)
+        }],
+    );
+    let (_, address) = puppet.listen();
+    // All are there when the listener is looked at.
+    puppet.ping();
+    let mut crowd = (0..CROWD).map(|_| client(address)).collect::<Vec<_>>();
+    release.send(()).expect("it waits");
+    for one in &mut crowd {
+        assert!(matches!(one.read(&mut [0]), Ok(0) | Err(_)), "it sees a close");
+    }
+    puppet.stop();
+    assert_eq!(finish(running).turned_away, CROWD as u64);
 }
 
 /// Set in the process that is to run out of descriptors.

@@ -10,7 +10,7 @@ use std::{
 
 use papo_proto::machine::{CloseHow, Closed, ConnId, Event, Refusal};
 use papo_runtime_mio::FLUSH_MAX;
-use puppet::{Habits, OPTIONS, Order, Told, any_port, client, finish, heard, run};
+use puppet::{Habits, OPTIONS, Order, Told, any_port, client, finish, heard, run, small_client};
 
 const MEGABYTE: usize = 1024 * 1024;
 
@@ -113,6 +113,28 @@ fn closing_delivers_everything_that_was_said_even_to_a_client_that_was_not_heard
     puppet.stop();
     finish(running);
     assert_eq!(told_of(&puppet.rest(), conn.0).len(), 0, "after a close nothing of that id arrives");
+}
+
+#[test]
+fn a_client_that_goes_on_talking_after_the_end_destroys_nothing_of_it() {
+    let (running, [puppet]) = run(OPTIONS, [Habits::default()]);
+    let (_, address) = puppet.listen();
+    let mut client = small_client(address);
+    let conn = puppet.opened();
+    let words = vec![b'x'; 100_000];
+    puppet.order(Order::All(vec![Order::Send(conn, words.clone()), Order::Close(conn.0, CloseHow::Flush)]));
+    puppet.ping();
+    puppet.ping();
+    // Everything is in the kernels by now; a reset would destroy what is on this side.
+    client.write_all(b"one more thing").expect("the kernel takes it");
+    puppet.ping();
+    client.write_all(b"and another").expect("the other end still listens");
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).expect("an end, and no reset");
+    assert_eq!(all, words);
+    drop(client);
+    puppet.stop();
+    finish(running);
 }
 
 #[test]
@@ -257,9 +279,14 @@ fn nothing_is_told_of_what_was_closed_before_it_came_to_be() {
         close(5),
         close(7),
     ]));
-    puppet.ping();
+    // What is not to be told would be told in the turn after this one.
+    let mut told = puppet.ping();
+    told.extend(puppet.ping());
+    for id in [1, 3, 5, 7] {
+        assert_eq!(told_of(&told, id).len(), 0, "{told:?}");
+    }
     puppet.order(Order::Connect(address));
-    assert_eq!(puppet.opened(), ConnId(9), "nothing before it");
+    assert_eq!(puppet.opened(), ConnId(9));
     puppet.stop();
     finish(running);
 }

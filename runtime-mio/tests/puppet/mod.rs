@@ -23,6 +23,7 @@ use papo_proto::{
 };
 use papo_runtime_mio::{Fatal, Handle, Node, Options, Reactor, Stats, Store, StoreError};
 use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
 
 /// No wait of a test is longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,6 +42,8 @@ pub(crate) struct Habits {
     pub(crate) echo: bool,
     /// Answers each `Writable` with as much as it allows and asks again, until so many bytes are sent.
     pub(crate) bulk_bytes: usize,
+    /// Takes so long for each thing that it received.
+    pub(crate) thinks_ms: u64,
     /// Does not tell of bytes that it received, only counts them.
     pub(crate) counts: bool,
     /// A timer that goes off again and again after so many milliseconds.
@@ -111,6 +114,9 @@ impl Machine for Marionette {
     }
 
     fn handle(&mut self, now: Time, event: Event<'_, Order>, out: &mut Outbox<Told, u32>) {
+        if matches!(event, Event::Received { .. }) && self.habits.thinks_ms > 0 {
+            std::thread::sleep(Duration::from_millis(self.habits.thinks_ms));
+        }
         match &event {
             Event::Command(order) => return self.obey(now, order.clone(), out),
             Event::Due => self.deadline = self.habits.tick_ms.map(|ms| now + Duration::from_millis(ms)),
@@ -258,6 +264,17 @@ pub(crate) fn client(address: SocketAddr) -> TcpStream {
     client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     client.set_write_timeout(Some(PATIENCE)).expect("a timeout");
     client
+}
+
+/// A client whose kernel keeps little for it.
+#[track_caller]
+pub(crate) fn small_client(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(16 * 1024).expect("a small buffer");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    socket.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+    socket.connect(&address.into()).expect("it listens");
+    socket.into()
 }
 
 /// So many bytes of what a client hears.
