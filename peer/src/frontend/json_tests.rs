@@ -1,3 +1,5 @@
+//! What scripts rely on: events, their fields, and that nothing hostile stands in a line.
+
 use papo_proto::{
     identity::Key,
     machine::Refusal,

@@ -1,3 +1,5 @@
+//! Every sentence is one for people: nothing raw, nothing hostile, and it says what to do.
+
 use papo_proto::{
     time::Wall,
     wire::tracker::{Profile, StatusText},

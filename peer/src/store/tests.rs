@@ -1,3 +1,5 @@
+//! Changes go in, the store is opened anew, and the state comes out.
+
 use std::fs;
 
 use papo_proto::{
@@ -301,4 +303,39 @@ fn a_directory_in_the_way_is_one_clear_sentence() {
     fs::create_dir(directory.path().join("peer.sqlite")).expect("made");
     let error = PeerStore::open(directory.path(), || LOG).expect_err("refused");
     assert!(matches!(error, StoreError::Unusable { .. }), "{error}");
+}
+
+#[test]
+fn the_store_agrees_with_the_state_that_simulators_use_as_their_disk() {
+    let (bia, caio) = (Identity::from_secret(&[2; 32]), Key([7; 32]));
+    let room = record(1).id();
+    let head = EntryId([8; 32]);
+    let changes = [
+        Change::TrackerPinned { address: "t:6060".to_owned(), key: caio },
+        Change::Pinned { realm: Realm::Lan, name: name("bia"), key: bia.key() },
+        Change::RoomEntered { record: record(1) },
+        Change::Baseline { room, heads: vec![head] },
+        Change::EntrySaid { entry: entry(&me(), LOG, 1, vec![head]), receivers: vec![caio, bia.key()] },
+        Change::EntrySeen { entry: entry(&bia, 4, 1, vec![head]), incoming: incoming(1, Some("Sala")) },
+        Change::PrivateSaid { message: private(1), receivers: vec![bia.key()] },
+        Change::PrivateSaid { message: private(2), receivers: vec![] },
+        Change::PrivateSeen { author: caio, have: Have { log: 1, seq: 3 }, incoming: incoming(2, None) },
+        Change::EntrySaid { entry: entry(&me(), LOG, 2, vec![]), receivers: vec![caio] },
+        Change::ReceiverMoved { from: bia.key(), to: Key([0xfe; 32]) },
+        Change::EntriesAcknowledged { room, receiver: caio, have: Have { log: LOG, seq: 1 } },
+        Change::Verified { key: caio, verified: true },
+        Change::Blocked { realm: Realm::Lan, name: name("dora"), blocked: true },
+        Change::RoomEntered { record: record(2) },
+        Change::PrivateAcknowledged { receiver: Key([0xfe; 32]), have: Have { log: LOG, seq: 1 } },
+        Change::ReceiverDropped { room: Some(room), receiver: caio },
+        Change::RoomForgotten { room: record(2).id() },
+    ];
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut store = open(directory.path());
+    let mut memory = State { log: LOG, ..State::default() };
+    for change in &changes {
+        store.apply_all(std::slice::from_ref(change)).expect("applies");
+        memory.apply(change, 3);
+        assert_eq!(store.load(3, 0).expect("loads"), memory, "after {change:?}");
+    }
 }
