@@ -3,7 +3,7 @@
 use papo_proto::{
     names::Name,
     peer::{
-        Notice,
+        Note, Notice,
         change::Incoming,
         interface::{PeerSeen, RoomSeen, Target},
     },
@@ -103,6 +103,7 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         Notice::Message(incoming) => vec![Shown::Message(message(incoming, me))],
         Notice::Digits { user, digits } => vec![Shown::Notice(sentences::digits(user, digits))],
         Notice::Pinged { user, us } => one(sentences::answered(user, *us)),
+        Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(vec![sentences::note(note)])],
         Notice::Note(note) => one(sentences::note(note)),
         Notice::Failed(problem) => vec![Shown::Error(vec![sentences::problem(problem)])],
         Notice::Stopped { unacknowledged } => {

@@ -62,7 +62,8 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
                 Effect::Tell(command) => tell(&peer, command),
                 // The reader is gone when the input has ended.
                 Effect::Next => drop(turn.send(())),
-                Effect::Prompt(_) => {}
+                // Nothing is completed here, and nobody asked.
+                Effect::Prompt(_) | Effect::Learn(_) => {}
                 Effect::Leave(code) => leave = Some(Ended { code, abandoned: false }),
                 Effect::Abandon(code) => leave = Some(Ended { code, abandoned: true }),
             }

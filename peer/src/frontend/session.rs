@@ -123,6 +123,8 @@ pub(crate) enum Input {
 pub(crate) enum Effect {
     /// Show this.
     Show(Event),
+    /// Remember the names in this, and show nothing.
+    Learn(Event),
     /// Tell the peer this.
     Tell(Command),
     /// Another line may be read.
@@ -142,6 +144,15 @@ enum Then {
     Talk(Name),
     Pinged(Name),
     Leave,
+    /// The person knows nothing of it.
+    Quiet,
+}
+
+/// A list that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Peers,
+    Rooms,
 }
 
 /// See the [module](self).
@@ -154,6 +165,8 @@ pub(crate) struct Session {
     started: bool,
     tokens: u64,
     pending: BTreeMap<u64, Then>,
+    /// The lists that were asked for and have not come: they come in this order.
+    lists: VecDeque<(u64, List)>,
     /// The request whose outcome lets the next line in.
     turn: Option<u64>,
     /// Questions to the person, the present one first.
@@ -180,6 +193,7 @@ impl Session {
             started: false,
             tokens: 0,
             pending: BTreeMap::new(),
+            lists: VecDeque::new(),
             turn: None,
             questions: VecDeque::new(),
             new_password: None,
@@ -249,6 +263,10 @@ impl Session {
             }
             Notice::LoggedIn { user, .. } => {
                 self.setup.me = user.clone();
+                if self.setup.terminal && !self.logged_in {
+                    self.ask_quietly(Request::Rooms { prefix: String::new() });
+                    self.ask_quietly(Request::Peers { prefix: String::new() });
+                }
                 self.logged_in = true;
             }
             Notice::UnknownTracker { tracker, key } => return self.on_unknown_tracker(tracker.clone(), *key),
@@ -257,6 +275,8 @@ impl Session {
             // What hindered the start is told already.
             Notice::Failed(_) if self.leaving.is_some() && !self.started => return,
             Notice::Failed(problem) if self.is_told(problem) => return,
+            Notice::Peers { .. } if self.was_quiet(List::Peers) => return self.learn(notice),
+            Notice::Rooms { .. } if self.was_quiet(List::Rooms) => return self.learn(notice),
             _ => {}
         }
         self.show(Event::Notice(notice.clone()));
@@ -287,6 +307,24 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// Whether the list that has just come is one that the person did not ask for.
+    fn was_quiet(&mut self, list: List) -> bool {
+        let Some(at) = self.lists.iter().position(|&(_, asked)| asked == list) else { return false };
+        let token = self.lists.remove(at).map(|(token, _)| token);
+        token.is_some_and(|token| matches!(self.pending.get(&token), Some(Then::Quiet)))
+    }
+
+    fn learn(&mut self, notice: Notice) {
+        self.effects.push(Effect::Learn(Event::Notice(notice)));
+    }
+
+    /// Asks for names, so that they can be completed.
+    fn ask_quietly(&mut self, request: Request) {
+        let turn = self.turn;
+        self.ask(request, Then::Quiet);
+        self.turn = turn;
     }
 
     fn start_if_possible(&mut self) {
@@ -362,7 +400,9 @@ impl Session {
 
     fn on_outcome(&mut self, token: u64, problem: Option<&Problem>) {
         let Some(then) = self.pending.remove(&token) else { return };
+        self.lists.retain(|&(asked, _)| asked != token);
         match (then, problem) {
+            (Then::Quiet, _) => return,
             (Then::Leave, _) => return self.leave(EXIT_FINE),
             (Then::Pinged(user), Some(Problem::TimedOut)) => self.show(Event::Inactive(user)),
             (_, Some(problem)) if self.is_told(problem) => {}
@@ -478,6 +518,11 @@ impl Session {
         self.tokens += 1;
         self.pending.insert(self.tokens, then);
         self.turn = Some(self.tokens);
+        match &request {
+            Request::Peers { .. } => self.lists.push_back((self.tokens, List::Peers)),
+            Request::Rooms { .. } => self.lists.push_back((self.tokens, List::Rooms)),
+            _ => {}
+        }
         self.effects.push(Effect::Tell(Command::Ask { token: self.tokens, request }));
     }
 

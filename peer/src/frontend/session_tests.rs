@@ -1,3 +1,5 @@
+//! What a frontend decides, as transcripts of inputs and effects in words.
+
 use std::net::SocketAddr;
 
 use papo_proto::{
@@ -42,6 +44,10 @@ impl Played {
         let mut played = Self::new(setup(true, true));
         played.notice(ready());
         played.notice(logged_in());
+        // Names for completion, which it asks for by itself.
+        assert_eq!(std::mem::take(&mut played.session.pending).len(), 2);
+        played.session.lists.clear();
+        played.session.tokens = 0;
         played
     }
 
@@ -90,6 +96,7 @@ fn word(effect: &Effect) -> String {
         Effect::Show(Event::Info(info)) => format!("info: {}", sentences::info(info)[0]),
         Effect::Tell(Command::Ask { token, request }) => format!("ask {token} {request:?}"),
         Effect::Tell(command) => format!("tell {command:?}"),
+        Effect::Learn(_) => "learn".to_owned(),
         Effect::Next => "next".to_owned(),
         Effect::Prompt(Prompt::Chat(target)) => format!("prompt {}", sentences::target(target)),
         Effect::Prompt(Prompt::Password { again, .. }) => {
@@ -364,4 +371,21 @@ fn lists_and_links_are_shown_as_they_come() {
     let peer = Notice::Peer { what: PeerEvent::Linked, user: name("bia"), address: None };
     assert_eq!(terminal.notice(peer), ["show Peer"]);
     assert_eq!(terminal.notice(Notice::Peers { peers: Vec::<PeerSeen>::new() }), ["show Peers"]);
+}
+
+#[test]
+fn names_are_learned_quietly_once_and_what_the_person_asks_for_is_shown() {
+    let mut terminal = Played::new(setup(true, true));
+    terminal.notice(ready());
+    let asked = terminal.notice(logged_in());
+    assert_eq!(asked, ["ask 1 Rooms { prefix: \"\" }", "ask 2 Peers { prefix: \"\" }", "show LoggedIn"]);
+    assert_eq!(terminal.notice(logged_in()), ["show LoggedIn"]);
+    terminal.line("/rooms");
+    assert_eq!(terminal.notice(Notice::Rooms { rooms: vec![] }), ["learn"]);
+    assert_eq!(terminal.outcome(1, None), Vec::<String>::new());
+    assert_eq!(terminal.outcome(2, Some(Problem::TrackerSilent)), Vec::<String>::new(), "nobody asked for it");
+    assert_eq!(terminal.notice(Notice::Rooms { rooms: vec![] }), ["show Rooms"]);
+    assert_eq!(terminal.outcome(3, None), ["next"]);
+    terminal.line("/peers");
+    assert_eq!(terminal.notice(Notice::Peers { peers: vec![] }), ["show Peers"]);
 }

@@ -19,6 +19,7 @@ mod repl;
 pub(crate) mod screen;
 
 use std::{
+    io,
     path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -46,6 +47,8 @@ use super::{
     tell,
 };
 
+/// The width of a terminal that does not tell it.
+const COLUMNS_UNKNOWN: usize = 80;
 /// How much is collected into a page, while more waits.
 const PAGE_BYTES: usize = 16 * 1024;
 /// How often it is tried again to wake the reading thread, or to have the links read.
@@ -67,7 +70,7 @@ pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: P
     let Wiring { mut session, inbox, peer, shown } = wiring;
     let history = HistoryFile::new(history);
     let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme }, &history)?;
-    let printer = Printer::start(editor.create_external_printer()?, shown);
+    let printer = Printer::start(editor.create_external_printer()?, shown, Arc::clone(screen));
     let reader = {
         let (screen, inbox) = (Arc::clone(screen), Arc::clone(&inbox));
         thread::spawn(move || repl::read(editor, &history, &screen, &inbox))
@@ -94,9 +97,10 @@ pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: P
             match effect {
                 Effect::Show(event) => {
                     screen.words(|words| words.learn(&event));
-                    page.text += &renderer.text(&seen(&event, session.me()), now());
+                    page.text += &renderer.text(&seen(&event, session.me()), now(), columns());
                     page.number = number_of(&event).or(page.number);
                 }
+                Effect::Learn(event) => screen.words(|words| words.learn(&event)),
                 Effect::Tell(command) => tell(&peer, command),
                 Effect::Next => {
                     // What the line led to stands above the next prompt.
@@ -132,6 +136,14 @@ fn seen(event: &Event, me: &papo_proto::names::Name) -> Vec<Shown> {
 fn flush(page: &mut Page, printer: &Printer) {
     if !page.text.is_empty() {
         printer.print(Page { text: std::mem::take(&mut page.text), number: page.number.take() });
+    }
+}
+
+/// How wide the terminal is at present.
+fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        Ok(_) | Err(_) => COLUMNS_UNKNOWN,
     }
 }
 

@@ -15,6 +15,7 @@ use std::{
 
 use rustyline::ExternalPrinter;
 
+use super::screen::Screen;
 use crate::store::Shown;
 
 /// Pages that wait to be printed.
@@ -39,11 +40,15 @@ pub(crate) struct Printer {
 
 impl Printer {
     /// Starts it.
-    pub(crate) fn start(to: impl ExternalPrinter + Send + 'static, shown: Shown) -> Self {
+    pub(crate) fn start(to: impl ExternalPrinter + Send + 'static, shown: Shown, screen: Arc<Screen>) -> Self {
         let (pages, queue) = sync_channel(PAGES_MAX);
         let printed = Arc::new(Mutex::new(None));
         let note = Arc::clone(&printed);
-        Self { pages: Some(pages), thread: thread::spawn(move || print_pages(to, shown, &queue, &note)), printed }
+        Self {
+            pages: Some(pages),
+            thread: thread::spawn(move || print_pages(to, shown, &screen, &queue, &note)),
+            printed,
+        }
     }
 
     /// Queues a page; waits while too many wait.
@@ -71,9 +76,18 @@ impl Printer {
     }
 }
 
-fn print_pages(mut to: impl ExternalPrinter, mut shown: Shown, pages: &Receiver<Page>, note: &Mutex<Option<Instant>>) {
+fn print_pages(
+    mut to: impl ExternalPrinter,
+    mut shown: Shown,
+    screen: &Screen,
+    pages: &Receiver<Page>,
+    note: &Mutex<Option<Instant>>,
+) {
     for page in pages {
-        if let Err(error) = to.print(page.text) {
+        screen.may_print();
+        let printed = to.print(page.text);
+        screen.printed();
+        if let Err(error) = printed {
             // The messages stay unshown, and come at the next start.
             log::error!("the terminal can't be written: {error}");
             continue;

@@ -27,17 +27,17 @@ pub(crate) struct Renderer {
 }
 
 impl Renderer {
-    /// The lines, each with its line break.
-    pub(crate) fn text(&self, shown: &[Shown], now: Wall) -> String {
+    /// The lines, each with its line break, for a terminal of so many columns.
+    pub(crate) fn text(&self, shown: &[Shown], now: Wall, columns: usize) -> String {
         let mut text = String::new();
         for one in shown {
             match one {
-                Shown::Message(message) => self.message(message, now, &mut text),
-                Shown::Notice(lines) => block("* ", lines, str::to_owned, &mut text),
-                Shown::Faint(lines) => block("· ", lines, |line| self.theme.faint(line), &mut text),
-                Shown::Error(lines) => block("! ", lines, |line| self.theme.error(line), &mut text),
+                Shown::Message(message) => self.message(message, now, columns, &mut text),
+                Shown::Notice(lines) => block("* ", lines, columns, str::to_owned, &mut text),
+                Shown::Faint(lines) => block("· ", lines, columns, |line| self.theme.faint(line), &mut text),
+                Shown::Error(lines) => block("! ", lines, columns, |line| self.theme.error(line), &mut text),
                 Shown::Table { rows, empty, .. } if rows.is_empty() => {
-                    block("* ", &[(*empty).to_owned()], str::to_owned, &mut text);
+                    block("* ", &[(*empty).to_owned()], columns, str::to_owned, &mut text);
                 }
                 Shown::Table { columns, rows, .. } => self.table(columns, rows, &mut text),
             }
@@ -45,17 +45,23 @@ impl Renderer {
         text
     }
 
-    fn message(&self, message: &Message, now: Wall, text: &mut String) {
-        let room = message.room.as_ref().map_or_else(String::new, |room| self.theme.faint(&format!("#{room} ")));
+    fn message(&self, message: &Message, now: Wall, columns: usize, text: &mut String) {
+        let time = self.time(message.at, now);
+        let room = message.room.as_ref().map_or_else(String::new, |room| format!("#{room} "));
         let to = message.to.as_ref().map_or_else(String::new, |to| format!(" → {}", self.theme.name(to)));
-        let time = self.theme.faint(&self.time(message.at, now));
-        let _ = write!(text, "{time} {room}{}{to}: ", self.theme.name(&message.from));
+        let from = self.theme.name(&message.from);
+        let _ = write!(text, "{} {}{from}{to}: ", self.theme.faint(&time), self.theme.faint(&room));
+        let names = message.from.as_str().width() + message.to.as_ref().map_or(0, |to| 3 + to.as_str().width());
+        let mut used = time.width() + 1 + room.width() + names + 2;
         for (number, line) in escape::lines(&message.text).enumerate() {
-            if number > 0 {
-                text.push_str(FURTHER);
+            for (row, part) in wrapped(&line, used, FURTHER.width(), columns).into_iter().enumerate() {
+                if number + row > 0 {
+                    text.push_str(FURTHER);
+                }
+                text.push_str(part);
+                text.push('\n');
             }
-            text.push_str(&line);
-            text.push('\n');
+            used = FURTHER.width();
         }
     }
 
@@ -90,11 +96,48 @@ impl Renderer {
 }
 
 /// Lines under one sign.
-fn block(sign: &str, lines: &[String], paint: impl Fn(&str) -> String, text: &mut String) {
-    for (number, line) in lines.iter().enumerate() {
+fn block(sign: &str, lines: &[String], columns: usize, paint: impl Fn(&str) -> String, text: &mut String) {
+    let indent = sign.width();
+    let parts = lines.iter().flat_map(|line| wrapped(line, indent, indent, columns));
+    for (number, part) in parts.enumerate() {
         let sign = if number == 0 { sign } else { "  " };
-        let _ = writeln!(text, "{}", paint(&format!("{sign}{line}")));
+        let _ = writeln!(text, "{}", paint(&format!("{sign}{part}")));
     }
+}
+
+/// Breaks a line at white space, so that no row of the terminal begins with something that is not indented. The first
+/// part stands behind `used` columns, the others behind `indent`. A word that is longer than a row is left whole: it
+/// may be an address to be copied.
+fn wrapped(line: &str, used: usize, indent: usize, columns: usize) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut room) = (0, columns.saturating_sub(used));
+    // The end of what fits so far, and the columns up to there.
+    let (mut end, mut width) = (0, 0);
+    for (at, word) in words(line) {
+        let gap = line[end..at].width();
+        if width + gap + word.width() <= room || end == start {
+            width += gap + word.width();
+        } else {
+            parts.push(&line[start..end]);
+            (start, room, width) = (at, columns.saturating_sub(indent), word.width());
+        }
+        end = at + word.len();
+    }
+    // White space at the end is kept where it fits.
+    let rest = if width + line[end..].width() <= room { line.len() } else { end };
+    parts.push(&line[start..rest]);
+    parts
+}
+
+/// The words of a line, and where each begins.
+fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    line.split(char::is_whitespace).filter_map(move |word| {
+        let begin = at;
+        let after = begin + word.len();
+        at = after + line[after..].chars().next().map_or(0, char::len_utf8);
+        (!word.is_empty()).then_some((begin, word))
+    })
 }
 
 #[cfg(test)]
@@ -121,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_message_has_time_place_author_and_receiver() {
-        let text = |shown| plain().text(&[shown], NOON);
+        let text = |shown| plain().text(&[shown], NOON, 80);
         assert_eq!(text(message(Some("sala"), None, "olá")), "12:34 #sala bia: olá\n");
         assert_eq!(text(message(None, Some("ana"), "psst")), "12:34 bia → ana: psst\n");
         assert_eq!(text(message(None, None, "")), "12:34 bia: \n");
@@ -129,9 +172,28 @@ mod tests {
 
     #[test]
     fn a_line_break_inside_a_message_can_not_look_like_another_message() {
-        let shown = plain().text(&[message(None, None, "one\n12:34 ana: forged\r\n\u{1b}[1A\u{202e}x\n")], NOON);
+        let shown = plain().text(&[message(None, None, "one\n12:34 ana: forged\r\n\u{1b}[1A\u{202e}x\n")], NOON, 80);
         let expected = "12:34 bia: one\n      │ 12:34 ana: forged\n      │ \\u{1b}[1A\\u{202e}x\n";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_long_message_is_broken_at_spaces_and_stays_indented() {
+        let shown = plain().text(&[message(None, None, "x              12:34 ana: forged")], NOON, 25);
+        assert_eq!(shown, "12:34 bia: x\n      │ 12:34 ana: forged\n");
+        let wide = plain().text(&[message(None, None, "日本 日本 日本")], NOON, 20);
+        assert_eq!(wide, "12:34 bia: 日本 日本\n      │ 日本\n");
+        let address = "https://example.org/a/long/way";
+        let long = plain().text(&[message(None, None, &format!("see {address} now"))], NOON, 20);
+        assert_eq!(long, format!("12:34 bia: see\n      │ {address}\n      │ now\n"));
+        let narrow = plain().text(&[message(None, None, "a b")], NOON, 1);
+        assert_eq!(narrow, "12:34 bia: a\n      │ b\n");
+    }
+
+    #[test]
+    fn a_long_sentence_is_broken_at_spaces() {
+        let notice = Shown::Notice(vec!["one two three".to_owned()]);
+        assert_eq!(plain().text(&[notice], NOON, 10), "* one two\n  three\n");
     }
 
     #[test]
@@ -139,7 +201,7 @@ mod tests {
         let at = |at| {
             let text = "x".to_owned();
             let message = Message { at, room: None, from: name("bia"), to: None, text };
-            plain().text(&[Shown::Message(message)], NOON)
+            plain().text(&[Shown::Message(message)], NOON, 80)
         };
         assert_eq!(at(Wall(NOON.0 - 2 * DATED_AFTER_MS)), "2026-12-30 00:34 bia: x\n");
         assert_eq!(at(Wall(u64::MAX)), "--:-- bia: x\n");
@@ -148,7 +210,7 @@ mod tests {
     #[test]
     fn local_time_is_what_is_shown() {
         let zone = TimeZone::fixed(jiff::tz::offset(-3));
-        let shown = Renderer { zone, ..plain() }.text(&[message(None, None, "x")], NOON);
+        let shown = Renderer { zone, ..plain() }.text(&[message(None, None, "x")], NOON, 80);
         assert_eq!(shown, "09:34 bia: x\n");
     }
 
@@ -158,22 +220,22 @@ mod tests {
         let rows = vec![row("日本", "online"), row("ana", "away")];
         let table = Shown::Table { columns: ["user", "status", "room", "address", ""], rows, empty: "nobody" };
         let expected = "  user  status  room  address\n  日本  online  -     -\n  ana   away    -     -\n";
-        assert_eq!(plain().text(&[table], NOON), expected);
+        assert_eq!(plain().text(&[table], NOON, 80), expected);
         let empty = Shown::Table { columns: ["user", "", "", "", ""], rows: vec![], empty: "nobody" };
-        assert_eq!(plain().text(&[empty], NOON), "* nobody\n");
+        assert_eq!(plain().text(&[empty], NOON, 80), "* nobody\n");
     }
 
     #[test]
     fn each_kind_has_its_sign_and_further_lines_are_indented() {
         let two = || vec!["one".to_owned(), "two".to_owned()];
         let shown = [Shown::Notice(two()), Shown::Error(two()), Shown::Faint(vec!["one".to_owned()])];
-        assert_eq!(plain().text(&shown, NOON), "* one\n  two\n! one\n  two\n· one\n");
+        assert_eq!(plain().text(&shown, NOON, 80), "* one\n  two\n! one\n  two\n· one\n");
     }
 
     #[test]
     fn colour_surrounds_what_is_shown_and_changes_none_of_it() {
         let painted = Renderer { theme: Theme::Dark, ..plain() };
-        let shown = painted.text(&[message(Some("sala"), None, "a\u{1b}[0m")], NOON);
+        let shown = painted.text(&[message(Some("sala"), None, "a\u{1b}[0m")], NOON, 80);
         assert!(shown.starts_with("\u{1b}[2m12:34\u{1b}[0m ") && shown.ends_with(": a\\u{1b}[0m\n"), "{shown:?}");
     }
 }

@@ -1,6 +1,9 @@
 //! The thread that reads lines with the line editor.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+};
 
 use rustyline::{
     Behavior, ColorMode, CompletionType, Config, Editor,
@@ -8,6 +11,8 @@ use rustyline::{
     error::ReadlineError,
     history::{History as _, MemHistory},
 };
+
+use unicode_width::UnicodeWidthChar as _;
 
 use super::{
     completion::LineHelper,
@@ -52,37 +57,81 @@ pub(crate) fn editor(helper: LineHelper, history: &HistoryFile) -> rustyline::Re
 pub(crate) fn read(mut editor: LineEditor, history: &HistoryFile, screen: &Arc<Screen>, inbox: &Arc<Inbox>) {
     while let Some((prompt, (draft, at))) = screen.begin() {
         let (left, right) = draft.split_at_checked(at).unwrap_or((draft.as_str(), ""));
-        let read = editor.readline_with_initial(&prompt_text(&prompt), (left, right));
-        let woken = screen.returned();
-        match read {
+        let text = prompt_text(&prompt);
+        let read = editor.readline_with_initial(&text, (left, right));
+        let returned = screen.returned(matches!(read, Err(ReadlineError::Interrupted)));
+        let input = match read {
             Ok(line) => {
                 if matches!(prompt, Prompt::Chat(_)) {
                     screen.clear_draft();
                     remember(&mut editor, history, &line);
                 }
-                inbox.push(Input::Line { text: line, prompt: Some(prompt) });
+                Input::Line { text: line, prompt: Some(prompt) }
             }
-            // It goes on under another prompt, or ends.
-            Err(ReadlineError::Interrupted) if woken => continue,
+            Err(ReadlineError::Interrupted) if returned.woken => {
+                if let (Some((draft, at)), Some((columns, _))) = (returned.wipe, editor.dimensions()) {
+                    let before = if matches!(prompt, Prompt::Chat(_)) { &draft[..at] } else { "" };
+                    wipe(&text, before, usize::from(columns));
+                }
+                continue;
+            }
             Err(ReadlineError::Interrupted) => match prompt {
-                Prompt::Chat(_) if screen.clear_draft() => inbox.push(Input::Interrupt),
-                Prompt::Chat(_) => continue,
                 // No answer is an answer.
-                Prompt::Password { .. } => inbox.push(Input::Line { text: String::new(), prompt: Some(prompt) }),
-                Prompt::Confirm { .. } => inbox.push(Input::Interrupt),
+                Prompt::Password { .. } => Input::Line { text: String::new(), prompt: Some(prompt) },
+                Prompt::Chat(_) if !screen.clear_draft() => continue,
+                Prompt::Chat(_) | Prompt::Confirm { .. } => {
+                    inbox.push(Input::Interrupt);
+                    continue;
+                }
             },
-            Err(ReadlineError::Eof) => inbox.push(Input::End),
-            Err(ReadlineError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
-                inbox.push(Input::BadLine(Trouble::NotUtf8));
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                Input::BadLine(Trouble::NotUtf8)
             }
             Err(error) => {
-                log::error!("the terminal can't be read: {error}");
+                if !matches!(error, ReadlineError::Eof) {
+                    log::error!("the terminal can't be read: {error}");
+                }
                 inbox.push(Input::End);
                 return;
             }
-        }
+        };
+        screen.note_line();
+        inbox.push(input);
         screen.wait_turn();
     }
+}
+
+/// Takes away the prompt and what was typed, of which `before` stands before the cursor; the cursor is on the line
+/// below. Nothing else has been written since.
+fn wipe(prompt: &str, before: &str, columns: usize) {
+    if let Some(rows) = rows_above(prompt, before, columns) {
+        let mut out = io::stdout().lock();
+        let wiped = write!(out, "\x1b[{}A\r\x1b[J", rows + 1).and_then(|()| out.flush());
+        if let Err(error) = wiped {
+            log::debug!("the prompt can't be wiped away: {error}");
+        }
+    }
+}
+
+/// How many rows of the terminal are above the one with the cursor, where `text` was written behind `prompt`; `None`
+/// where that can't be known.
+fn rows_above(prompt: &str, text: &str, columns: usize) -> Option<usize> {
+    let (mut row, mut column) = (0, 0);
+    for character in prompt.chars().chain(text.chars()) {
+        let width = match character {
+            '\n' => {
+                (row, column) = (row + 1, 0);
+                continue;
+            }
+            other => other.width()?,
+        };
+        if column + width > columns {
+            (row, column) = (row + 1, 0);
+        }
+        column += width;
+    }
+    // At the very edge the editor has gone on to the next row.
+    Some(if column >= columns { row + 1 } else { row })
 }
 
 fn remember(editor: &mut LineEditor, history: &HistoryFile, line: &str) {
@@ -100,5 +149,26 @@ fn prompt_text(prompt: &Prompt) -> String {
         Prompt::Chat(target) => format!("{}> ", sentences::target(target)),
         Prompt::Password { user, register, again } => sentences::password_prompt(user, *register, *again),
         Prompt::Confirm { .. } => sentences::YES_OR_NO_PROMPT.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_with_wide_letters_and_line_breaks() {
+        for (text, rows) in [
+            ("", Some(0)),
+            ("12345", Some(0)),
+            ("123456", Some(1)),
+            ("1234567", Some(1)),
+            ("日本語", Some(1)),
+            ("12345日", Some(1)),
+            ("a\nb\n", Some(2)),
+            ("a\tb", None),
+        ] {
+            assert_eq!(rows_above("a> ", text, 9), rows, "{text}");
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! What the thread that reads lines and the one that decides share: the prompt, the draft, whose turn it is.
 //!
 //! The prompt can change while a line is being typed: a question comes up, or a room is gone. Then the reading thread
-//! is woken (SIGINT to it alone makes the line editor return), and goes on under the new prompt with the same draft.
-//! A wake-up can miss the moment in which the editor listens; so it is repeated until the new prompt stands.
+//! is woken (SIGINT to it alone makes the line editor return), wipes the former prompt away, and goes on under the new
+//! one with the same draft. A wake-up can miss the moment in which the editor listens; so it is repeated until the new
+//! prompt stands.
+//!
+//! Invariant: nothing is printed between a wake-up and the new prompt, so that nothing but the former prompt is wiped.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -30,7 +33,13 @@ struct State {
     /// The change that the editor has followed.
     followed: u64,
     draft: (String, usize),
-    turn: bool,
+    /// Lines that were entered, and those among them that have had their outcome.
+    lines: u64,
+    answered: u64,
+    /// The printer is at work.
+    printing: bool,
+    /// The printer has to wait, for the editor was woken.
+    held: bool,
     stop: bool,
     /// The thread, while its editor listens.
     reading: Option<Pthread>,
@@ -54,7 +63,10 @@ impl Screen {
             wanted: 0,
             followed: 0,
             draft: (String::new(), 0),
-            turn: false,
+            lines: 0,
+            answered: 0,
+            printing: false,
+            held: false,
             stop: false,
             reading: None,
             returned: None,
@@ -97,9 +109,10 @@ impl Screen {
         wake(&mut state);
     }
 
-    /// Another line may be read.
+    /// A line has had its outcome: another one may be read.
     pub(crate) fn give_turn(&self) {
-        self.lock().turn = true;
+        let mut state = self.lock();
+        state.answered = state.lines.min(state.answered + 1);
         self.changed.notify_all();
     }
 
@@ -113,12 +126,26 @@ impl Screen {
         behind
     }
 
-    /// No line is read any more.
+    /// No line is read any more, and nothing printed.
     pub(crate) fn stop(&self) {
         let mut state = self.lock();
         state.stop = true;
         self.changed.notify_all();
         wake(&mut state);
+    }
+
+    // The printing thread.
+
+    /// Waits until something may be printed; nothing is woken until [`Self::printed`].
+    pub(crate) fn may_print(&self) {
+        let held = |state: &mut State| state.held && !state.stop;
+        let mut state = self.changed.wait_while(self.lock(), held).unwrap_or_else(PoisonError::into_inner);
+        state.printing = true;
+    }
+
+    /// It stands.
+    pub(crate) fn printed(&self) {
+        self.lock().printing = false;
     }
 
     /// Whether a SIGINT that has just come is an echo of a wake-up.
@@ -142,11 +169,12 @@ impl Screen {
     /// The editor is about to listen: the prompt, and the text to begin with. `None` when it is to end.
     pub(crate) fn begin(&self) -> Option<(Prompt, (String, usize))> {
         let mut state = self.lock();
+        state.held = false;
+        self.changed.notify_all();
         if state.stop {
             return None;
         }
         state.followed = state.wanted;
-        state.turn = false;
         state.reading = Some(pthread_self());
         let draft = match &state.prompt {
             Prompt::Chat(_) => state.draft.clone(),
@@ -155,12 +183,18 @@ impl Screen {
         Some((state.prompt.clone(), draft))
     }
 
-    /// The editor has returned. Whether it was woken for another prompt, or to end.
-    pub(crate) fn returned(&self) -> bool {
+    /// The editor has returned; whether it was `interrupted`.
+    pub(crate) fn returned(&self, interrupted: bool) -> Returned {
         let mut state = self.lock();
         state.reading = None;
         state.returned = Some(Instant::now());
-        state.stop || state.followed != state.wanted
+        let woken = interrupted && (state.stop || state.followed != state.wanted);
+        let wipe = woken && state.held;
+        if !wipe {
+            state.held = false;
+            self.changed.notify_all();
+        }
+        Returned { woken, wipe: wipe.then(|| state.draft.clone()) }
     }
 
     /// Takes the draft away, for a line that was entered or cleared; whether it was empty.
@@ -171,19 +205,98 @@ impl Screen {
         empty
     }
 
-    /// Waits until another line may be read, or the prompt has changed, or it took too long.
+    /// A line was entered, and is handed over after this.
+    pub(crate) fn note_line(&self) {
+        self.lock().lines += 1;
+    }
+
+    /// Waits until all lines have had their outcome, or the prompt has changed, or it took too long.
     pub(crate) fn wait_turn(&self) {
-        let waits = |state: &mut State| !state.turn && !state.stop && state.followed == state.wanted;
+        let waits = |state: &mut State| state.answered < state.lines && !state.stop && state.followed == state.wanted;
         drop(self.changed.wait_timeout_while(self.lock(), TURN_MAX, waits));
     }
 }
 
-/// Under the lock, so that the thread is still there.
+/// Why the editor has returned.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Returned {
+    /// It was woken, for another prompt or to end.
+    pub(crate) woken: bool,
+    /// The prompt can be wiped away: it stands right above, with this text and the cursor there.
+    pub(crate) wipe: Option<(String, usize)>,
+}
+
+/// Under the lock, so that the thread is still there. While something is being printed, only the end is worth it.
 fn wake(state: &mut State) {
-    if let Some(thread) = state.reading {
-        state.woken = Some(Instant::now());
-        if let Err(error) = pthread_kill(thread, Signal::SIGINT) {
-            log::debug!("the line editor can't be woken: {error}");
-        }
+    let Some(thread) = state.reading else { return };
+    if state.printing && !state.stop {
+        return;
+    }
+    state.held = !state.printing;
+    state.woken = Some(Instant::now());
+    if let Err(error) = pthread_kill(thread, Signal::SIGINT) {
+        log::debug!("the line editor can't be woken: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use papo_proto::peer::interface::Target;
+
+    use super::*;
+
+    fn screen() -> Screen {
+        Screen::new(Prompt::Chat(Target::All))
+    }
+
+    /// As if the editor listened, in no thread that a wake-up could end.
+    fn listen(screen: &Screen) -> (Prompt, (String, usize)) {
+        let begun = screen.begin().expect("it goes on");
+        screen.lock().reading = None;
+        begun
+    }
+
+    #[test]
+    fn the_next_line_waits_for_as_many_outcomes_as_lines_were_entered() {
+        let screen = screen();
+        screen.give_turn();
+        screen.note_line();
+        let waits = |screen: &Screen| {
+            let state = screen.lock();
+            state.answered < state.lines
+        };
+        assert!(waits(&screen), "an outcome without a line counts for none");
+        screen.give_turn();
+        assert!(!waits(&screen));
+        screen.wait_turn();
+    }
+
+    #[test]
+    fn a_draft_stays_through_a_question_and_a_secret_is_never_kept() {
+        let screen = screen();
+        listen(&screen);
+        screen.note_draft("hel", 3);
+        screen.show_prompt(Prompt::Password {
+            user: papo_proto::names::Name::new("ana").expect("valid"),
+            register: false,
+            again: false,
+        });
+        let (prompt, draft) = listen(&screen);
+        assert!(matches!(prompt, Prompt::Password { .. }) && draft == (String::new(), 0) && screen.is_secret());
+        screen.note_draft("secret", 6);
+        screen.show_prompt(Prompt::Chat(Target::All));
+        assert_eq!(listen(&screen).1, ("hel".to_owned(), 3));
+        assert!(!screen.clear_draft() && screen.clear_draft());
+    }
+
+    #[test]
+    fn a_line_that_was_entered_as_the_prompt_changed_is_no_wake_up() {
+        let screen = screen();
+        listen(&screen);
+        screen.show_prompt(Prompt::Chat(Target::Room(papo_proto::names::Name::new("sala").expect("valid"))));
+        assert_eq!(screen.returned(false), Returned { woken: false, wipe: None });
+        assert!(screen.remind(), "the new prompt does not stand yet");
+        listen(&screen);
+        assert!(!screen.remind());
     }
 }
