@@ -12,7 +12,12 @@ mod load;
 mod schema;
 mod shown;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use papo_proto::peer::{Change, State};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
@@ -131,6 +136,7 @@ impl PeerStore {
 
 fn open_connection(path: &Path, draw: impl FnOnce() -> u64) -> Result<Connection, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
+    make_private(path).map_err(|error| StoreError::Unusable { path: path.to_owned(), reason: error.to_string() })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(failed)?;
@@ -165,6 +171,15 @@ fn open_connection(path: &Path, draw: impl FnOnce() -> u64) -> Result<Connection
         transaction.commit().map_err(failed)?;
     }
     Ok(connection)
+}
+
+/// A missing database is made empty and for its owner alone; the files that SQLite adds beside it take after it.
+fn make_private(path: &Path) -> io::Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -81,6 +81,9 @@ fn a_new_store_has_a_log_number_that_stays() {
     assert_eq!(first, State { log: LOG, ..State::default() });
     let second = PeerStore::open(directory.path(), || 5).expect("opens").load(10, 0).expect("loads");
     assert_eq!(second.log, LOG);
+    let mode = std::os::unix::fs::PermissionsExt::mode;
+    let metadata = fs::metadata(directory.path().join("peer.sqlite")).expect("it is there");
+    assert_eq!(mode(&metadata.permissions()) & 0o777, 0o600, "only its owner reads it");
 }
 
 #[test]
