@@ -167,8 +167,6 @@ pub(crate) struct Session {
     pending: BTreeMap<u64, Then>,
     /// The lists that were asked for and have not come: they come in this order.
     lists: VecDeque<(u64, List)>,
-    /// The request whose outcome lets the next line in.
-    turn: Option<u64>,
     /// Questions to the person, the present one first.
     questions: VecDeque<Prompt>,
     /// The first of the two times that a new password is typed.
@@ -194,7 +192,6 @@ impl Session {
             tokens: 0,
             pending: BTreeMap::new(),
             lists: VecDeque::new(),
-            turn: None,
             questions: VecDeque::new(),
             new_password: None,
             late: VecDeque::new(),
@@ -322,9 +319,7 @@ impl Session {
 
     /// Asks for names, so that they can be completed.
     fn ask_quietly(&mut self, request: Request) {
-        let turn = self.turn;
         self.ask(request, Then::Quiet);
-        self.turn = turn;
     }
 
     fn start_if_possible(&mut self) {
@@ -410,10 +405,7 @@ impl Session {
             (Then::Talk(room), None) => self.target = Target::Room(room),
             (Then::Pinged(_) | Then::Nothing, None) => {}
         }
-        if self.turn == Some(token) {
-            self.turn = None;
-            self.effects.push(Effect::Next);
-        }
+        self.effects.push(Effect::Next);
     }
 
     fn handle_line(&mut self, text: &str, prompt: Prompt) {
@@ -517,7 +509,6 @@ impl Session {
     fn ask(&mut self, request: Request, then: Then) {
         self.tokens += 1;
         self.pending.insert(self.tokens, then);
-        self.turn = Some(self.tokens);
         match &request {
             Request::Peers { .. } => self.lists.push_back((self.tokens, List::Peers)),
             Request::Rooms { .. } => self.lists.push_back((self.tokens, List::Rooms)),

@@ -133,6 +133,15 @@ fn lines_run_one_at_a_time_each_after_the_formers_outcome() {
 }
 
 #[test]
+fn at_a_terminal_a_slow_outcome_counts_for_its_line_though_others_were_entered_meanwhile() {
+    let mut terminal = Played::terminal();
+    terminal.line("/ping bia");
+    terminal.line("/ping caio");
+    assert_eq!(terminal.outcome(2, None), ["next"]);
+    assert_eq!(terminal.outcome(1, Some(Problem::TimedOut)), ["inactive bia", "next"]);
+}
+
+#[test]
 fn objects_say_text_as_it_is_and_do_commands_only() {
     let mut pipe = Played::pipe();
     assert_eq!(pipe.line(r#"{"say":"/quit"}"#), ["ask 1 Say { to: All, text: \"/quit\" }"]);
