@@ -218,7 +218,7 @@ impl Hosted {
             move |notice, control| match notice {
                 tracker::Notice::Listening { .. } => inbox.push(hosting(&addresses, key)),
                 tracker::Notice::ListenRefused { address, reason } => {
-                    let why = sentences::listen_refused(&address.to_string(), reason);
+                    let why = sentences::listen_refused(&address.to_string(), reason, "--host");
                     inbox.push(Input::Fail(Event::Trouble(Trouble::HostRefused(why))));
                 }
                 tracker::Notice::Stopped => control.stop(),

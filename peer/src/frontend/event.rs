@@ -97,7 +97,12 @@ pub(crate) enum Info {
         text: String,
     },
     /// What to do first.
-    FirstSteps,
+    FirstSteps {
+        /// There are rooms.
+        tracker: bool,
+    },
+    /// The tracker is dialled again and again.
+    KeepsTrying,
     /// How to leave.
     HowToQuit,
     /// What a command does, or which there are.

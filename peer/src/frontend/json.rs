@@ -57,7 +57,7 @@ fn notice(notice: &Notice) -> Option<Value> {
             json!({ "event": "ready", "user": user, "listen": listen.to_string(), "fingerprint": key })
         }
         Notice::ListenRefused { listen, reason } => {
-            error("listen_refused", &sentences::listen_refused(&listen.to_string(), *reason))
+            error("listen_refused", &sentences::listen_refused(&listen.to_string(), *reason, "--listen"))
         }
         Notice::LoggedIn { user, tracker } => json!({ "event": "logged_in", "user": user, "tracker": tracker }),
         Notice::LoggedOut => json!({ "event": "logged_out" }),

@@ -72,7 +72,7 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
     match notice {
         Notice::Ready { user, listen, key } => one(sentences::ready(user, &listen.to_string(), key)),
         Notice::ListenRefused { listen, reason } => {
-            vec![Shown::Error(vec![sentences::listen_refused(&listen.to_string(), *reason)])]
+            vec![Shown::Error(vec![sentences::listen_refused(&listen.to_string(), *reason, "--listen")])]
         }
         Notice::LoggedIn { user, tracker } => one(sentences::logged_in(user, tracker)),
         Notice::LoggedOut => one(sentences::LOGGED_OUT.to_owned()),

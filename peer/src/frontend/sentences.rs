@@ -61,16 +61,16 @@ pub(crate) fn ready(user: &Name, listen: &str, key: &Key) -> String {
     format!("you are {user}, listening on {listen}; your fingerprint begins with {}", key.short())
 }
 
-/// It can't listen.
-pub(crate) fn listen_refused(listen: &str, reason: Refusal) -> String {
+/// It can't listen; another address is given by `option`.
+pub(crate) fn listen_refused(listen: &str, reason: Refusal, option: &str) -> String {
     match reason {
         Refusal::AddressInUse => {
-            format!("{listen} is taken by another program: give another address with --listen")
+            format!("{listen} is taken by another program: give another address with {option}")
         }
         Refusal::AddressNotAvailable => {
-            format!("this machine has no such address as {listen}: give another one with --listen")
+            format!("this machine has no such address as {listen}: give another one with {option}")
         }
-        Refusal::Denied => format!("papo may not listen on {listen}: give a port above 1023 with --listen"),
+        Refusal::Denied => format!("papo may not listen on {listen}: give a port above 1023 with {option}"),
         Refusal::Refused | Refusal::Unreachable | Refusal::TimedOut | Refusal::Exhausted | Refusal::Other => {
             format!("papo can't listen on {listen}: {}", refusal(reason))
         }
@@ -556,7 +556,14 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
         Info::Talking(to) => format!("you talk to {} now", target(to)),
         Info::RoomGone(room) => format!("#{room} is not there for you any more; you talk to everyone now"),
         Info::LateDelivery { to, text } => format!("{to} has now: {}", escape::line(text)),
-        Info::FirstSteps => "/help lists the commands, /rooms the rooms; /join ROOM goes into one".to_owned(),
+        Info::FirstSteps { tracker: true } => {
+            "/help lists the commands, /rooms the rooms; /join ROOM goes into one".to_owned()
+        }
+        Info::FirstSteps { tracker: false } => {
+            "/help lists the commands; /connect IP:PORT links to another papo. Rooms need --tracker or --host"
+                .to_owned()
+        }
+        Info::KeepsTrying => "papo keeps trying; what you can do without the tracker goes on".to_owned(),
         Info::HowToQuit => "Ctrl-C again, Ctrl-D or /quit ends papo".to_owned(),
         Info::Help(topic) => return help(*topic),
         Info::ConfirmTracker { tracker, key } => {

@@ -126,7 +126,9 @@ fn every_info() -> Vec<Info> {
         Info::Talking(Target::Room(name("sala"))),
         Info::RoomGone(name("sala")),
         Info::LateDelivery { to: user.clone(), text: text.clone() },
-        Info::FirstSteps,
+        Info::FirstSteps { tracker: true },
+        Info::FirstSteps { tracker: false },
+        Info::KeepsTrying,
         Info::HowToQuit,
         Info::Help(None),
         Info::ConfirmTracker { tracker: text.clone(), key },
@@ -179,6 +181,13 @@ fn what_a_person_can_act_on_says_how() {
     let key = Key([0xab; 32]);
     let unknown = trouble(&Trouble::UnknownTracker { tracker, key });
     assert!(unknown.contains(&format!("10.0.0.9:6060#{key}")) && unknown.contains("--trust-new"), "{unknown}");
+}
+
+#[test]
+fn an_address_that_is_taken_names_the_option_that_gives_another() {
+    let taken = |option| listen_refused("0.0.0.0:6060", Refusal::AddressInUse, option);
+    assert_eq!(taken("--host"), "0.0.0.0:6060 is taken by another program: give another address with --host");
+    assert!(taken("--listen").ends_with("--listen"));
 }
 
 #[test]

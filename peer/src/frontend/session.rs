@@ -280,7 +280,7 @@ impl Session {
         match notice {
             Notice::Ready { .. } => {
                 if self.setup.terminal {
-                    self.show(Event::Info(Info::FirstSteps));
+                    self.show(Event::Info(Info::FirstSteps { tracker: self.setup.tracker }));
                 }
                 if self.setup.register && self.setup.terminal {
                     self.account(true, None);
@@ -289,7 +289,13 @@ impl Session {
             }
             Notice::LoggedIn { .. } => self.start_if_possible(),
             Notice::ListenRefused { .. } => self.leave(EXIT_FAILURE),
-            Notice::Failed(problem) => self.fail_start(exit_code(&problem)),
+            Notice::Failed(problem) => {
+                let code = exit_code(&problem);
+                if self.setup.terminal && !self.logged_in && code == EXIT_UNREACHABLE {
+                    self.show(Event::Info(Info::KeepsTrying));
+                }
+                self.fail_start(code);
+            }
             Notice::Room { room, what, user, .. } => self.on_room(&room, what, &user),
             Notice::Said { id, text, waiting, .. } if !waiting.is_empty() => {
                 if self.late.len() == LATE_MAX {

@@ -200,6 +200,16 @@ fn a_start_that_fails_in_a_pipe_ends_with_the_code_of_the_reason_and_tells_it_on
 }
 
 #[test]
+fn at_a_terminal_a_tracker_that_does_not_answer_is_told_and_waited_for() {
+    let mut terminal = Played::new(setup(true, true));
+    terminal.notice(ready());
+    let reason = papo_proto::machine::Refusal::TimedOut;
+    let unreachable = Problem::TrackerUnreachable { tracker: "t:6060".to_owned(), reason };
+    let told = terminal.notice(Notice::Failed(unreachable));
+    assert!(told.len() == 2 && told[0] == "show Failed" && told[1].starts_with("info: papo keeps trying"), "{told:?}");
+}
+
+#[test]
 fn a_tracker_that_is_lost_later_ends_nothing() {
     let mut pipe = Played::new(setup(false, true));
     pipe.notice(ready());
