@@ -1,0 +1,13 @@
+//! The real programs on the loopback interface, each scenario as a test of its own.
+//!
+//! One binary, so that the programs are built once and few run at the same time. See conformance/README.md.
+
+mod support;
+
+mod accounts;
+mod conversation;
+mod endings;
+mod hosting;
+mod loss;
+mod recording;
+mod rooms;
