@@ -4,13 +4,16 @@
 //! - [`feed`]: what a program prints, as it prints it: wait for it, never sleep for it.
 //! - [`process`]: one child process and its three pipes.
 //! - [`tracker`], [`papo`]: a tracker, a peer.
+//! - [`capture`], [`proxy`]: everything that crosses the wire.
 //!
 //! Invariant: a test ends only processes that it started, waits only for events, and never longer than [`BOUND`].
 
+pub(crate) mod capture;
 pub(crate) mod feed;
 pub(crate) mod papo;
 pub(crate) mod process;
 pub(crate) mod programs;
+pub(crate) mod proxy;
 pub(crate) mod tracker;
 
 use std::time::Duration;
