@@ -13,3 +13,4 @@ mod loss;
 mod recording;
 mod rooms;
 mod secrecy;
+mod terminal;

@@ -4,6 +4,7 @@
 //! - [`feed`]: what a program prints, as it prints it: wait for it, never sleep for it.
 //! - [`process`]: one child process and its three pipes.
 //! - [`tracker`], [`papo`]: a tracker, a peer.
+//! - [`terminal`]: a peer at a terminal.
 //! - [`capture`], [`proxy`]: everything that crosses the wire.
 //!
 //! Invariant: a test ends only processes that it started, waits only for events, and never longer than [`BOUND`].
@@ -14,6 +15,7 @@ pub(crate) mod papo;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod proxy;
+pub(crate) mod terminal;
 pub(crate) mod tracker;
 
 use std::time::Duration;
