@@ -190,7 +190,7 @@ impl Arguments {
             fits.then(|| Token::new(token).ok()).flatten().ok_or(UsageError::BadToken)
         });
         let listen = self.listen.or(config.listen);
-        let login = || login_name(variable("USER").or_else(|| variable("LOGNAME")).as_deref());
+        let login = || login_name(variable("USER").or_else(|| variable("LOGNAME")).or_else(owner).as_deref());
         Ok(Settings {
             user: self.user.or(config.user).unwrap_or_else(login),
             tracker,
@@ -265,6 +265,11 @@ fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
         return Err("a host is a name or an address".to_owned());
     }
     Ok(TrackerAddress { host: host.to_owned(), port, key })
+}
+
+/// The login name of whoever runs this program, where the environment does not tell it.
+fn owner() -> Option<String> {
+    nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.name)
 }
 
 /// The login name made valid: what can't stand in a name is left out.

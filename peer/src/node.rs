@@ -85,9 +85,6 @@ pub(crate) enum Face {
 /// # Errors
 /// When it can't start, or can't go on.
 pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
-    if settings.register && settings.password.is_none() && face != Face::Terminal {
-        return Err(Failed { sentence: sentences::REGISTER_NEEDS_PASSWORD.to_owned(), code: EXIT_USAGE });
-    }
     // From the first moment on, so that a signal while it starts is not lost.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let limits = Limits::default();
@@ -100,6 +97,12 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     let shown = Shown::open(directory.path(), store.received()?)?;
     let state = store.load(limits.entries_known_max, shown.number())?;
     let hosting = settings.host.map(|address| Hosted::open(address, directory.path(), &limits)).transpose()?;
+    // A tracker that nobody has an account at can only be begun with.
+    let first = hosting.as_ref().is_some_and(|hosted| settings.tracker.is_none() && !hosted.hosting.has_accounts());
+    let register = settings.register || first;
+    if register && settings.password.is_none() && face != Face::Terminal {
+        return Err(Failed { sentence: sentences::REGISTER_NEEDS_PASSWORD.to_owned(), code: EXIT_USAGE });
+    }
     let tracker = settings.tracker.clone().or_else(|| hosting.as_ref().map(|hosted| hosted.tracker.clone()));
 
     let setup = Setup {
@@ -109,12 +112,12 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         tracker: tracker.is_some(),
         password: settings.password.clone(),
         token: settings.token.clone(),
-        register: settings.register && settings.password.is_none(),
+        register: register && settings.password.is_none(),
     };
     let credentials = (tracker.is_some() && !setup.register).then(|| Credentials {
         name: settings.user.clone(),
         password: settings.password.clone(),
-        register: settings.register,
+        register,
         token: settings.token.clone(),
     });
     let start = Start {
@@ -138,7 +141,10 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         inbox.push(Input::Show(Event::Info(Info::Recording(path.clone()))));
     }
     // The tracker first: it listens before it is dialled.
-    let tracker = hosting.map(|hosted| hosted.join(&mut reactor, &inbox));
+    let tracker = match hosting {
+        Some(hosted) => Some(hosted.join(&mut reactor, &inbox, settings.record.as_deref())?),
+        None => None,
+    };
     let peer = reactor.add(Node {
         machine: Peer::start(start),
         store: Box::new(store),
@@ -212,9 +218,26 @@ impl Hosted {
         Ok(Self { addresses: addresses_of(listen), hosting, tracker })
     }
 
-    fn join(self, reactor: &mut Reactor, inbox: &Arc<Inbox>) -> Handle<tracker::Command> {
+    /// Adds the tracker to the reactor. It is recorded beside the peer, in a file of its own: `FILE.tracker`.
+    fn join(
+        self,
+        reactor: &mut Reactor,
+        inbox: &Arc<Inbox>,
+        record: Option<&Path>,
+    ) -> Result<Handle<tracker::Command>, Failed> {
+        let path = record.map(|path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".tracker");
+            std::path::PathBuf::from(name)
+        });
+        let recorder = path.map(|path| {
+            self.hosting
+                .recorder(&path)
+                .map_err(|error| Failed { sentence: sentences::record_refused(&path, &error), code: EXIT_FAILURE })
+        });
+        let recorder = recorder.transpose()?;
         let (inbox, key, addresses) = (Arc::clone(inbox), self.hosting.key(), self.addresses);
-        reactor.add(self.hosting.node(
+        Ok(reactor.add(self.hosting.node(
             move |notice, control| match notice {
                 tracker::Notice::Listening { .. } => inbox.push(hosting(&addresses, key)),
                 tracker::Notice::ListenRefused { address, reason } => {
@@ -227,8 +250,8 @@ impl Hosted {
                 | tracker::Notice::LoggedOut { .. }
                 | tracker::Notice::Counters { .. } => {}
             },
-            None,
-        ))
+            recorder,
+        )))
     }
 }
 

@@ -19,7 +19,7 @@ use papo_proto::{
     limits::Limits,
     machine::Machine as _,
     record,
-    tracker::{Command, Notice, Registration, Start, Tracker},
+    tracker::{Change, Command, Notice, Registration, Start, Tracker},
 };
 use papo_runtime_mio::{
     Control, Node, Recorder,
@@ -99,6 +99,12 @@ impl Hosting {
     #[must_use]
     pub const fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Whether anyone has an account yet.
+    #[must_use]
+    pub fn has_accounts(&self) -> bool {
+        self.start.state.iter().any(|change| matches!(change, Change::AccountAdded { .. }))
     }
 
     /// What the tracker will start from.
