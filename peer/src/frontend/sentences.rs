@@ -79,7 +79,7 @@ pub(crate) fn listen_refused(listen: &str, reason: Refusal, option: &str) -> Str
 
 /// An account is to be made, and there is nobody to ask for its password.
 pub(crate) const REGISTER_NEEDS_PASSWORD: &str =
-    "--register needs a password: give it with --password-file or PAPO_PASSWORD";
+    "a new account needs a password: give it with --password-file or PAPO_PASSWORD";
 
 /// Something broke in the program itself.
 pub(crate) const FRONTEND_FAILED: &str = "papo broke off because of a fault of its own";
