@@ -1,0 +1,53 @@
+//! The committed recordings: what the machines did once, they still do.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+/// The files of a directory, by name.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    entries
+        .map(|entry| {
+            let path = entry.expect("a directory entry").path();
+            let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+            (name, fs::read(&path).expect("a committed file can be read"))
+        })
+        .collect()
+}
+
+fn committed() -> BTreeMap<String, Vec<u8>> {
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts"))
+}
+
+fn conformance() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_papo-conformance"))
+}
+
+#[test]
+fn every_committed_recording_replays_action_for_action() {
+    let transcripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");
+    let committed = committed();
+    assert!(committed.len() >= 6, "three lives, of trackers and of peers: {:?}", committed.keys());
+    for name in committed.keys() {
+        let output = conformance().arg("replay").arg(transcripts.join(name)).output().expect("it starts");
+        assert!(output.status.success(), "{name}:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_scripts_give_the_committed_recordings_byte_for_byte() {
+    let into = tempfile::tempdir().expect("a directory");
+    let output = conformance().args(["rerecord", "--into"]).arg(into.path()).output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (made, committed) = (files(into.path()), committed());
+    assert_eq!(made.keys().collect::<Vec<_>>(), committed.keys().collect::<Vec<_>>());
+    for (name, bytes) in &made {
+        let [new, old] = [bytes, &committed[name]].map(|bytes| String::from_utf8_lossy(bytes));
+        let differs = new.lines().zip(old.lines()).position(|(new, old)| new != old);
+        assert!(
+            new == old,
+            "{name} differs from line {:?} on. If the machines were changed on purpose, run\n  \
+             cargo run -p papo-conformance -- rerecord",
+            differs.map(|line| line + 1)
+        );
+    }
+}
