@@ -18,7 +18,7 @@ fn invitation(host: &Papo) -> String {
 
 #[test]
 fn one_hosts_another_joins_and_they_talk() {
-    let mut host = Options::new("ana").register(PASSWORD).with(&["--host", "127.0.0.1:0"]).start();
+    let mut host = Options::new("ana").password(PASSWORD).with(&["--host", "127.0.0.1:0"]).start();
     let login = host.wait_for("logged_in", |_| true);
     assert_eq!(text(&login, "user"), "ana");
     let spec = invitation(&host);

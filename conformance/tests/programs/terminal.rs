@@ -132,3 +132,27 @@ fn what_arrives_never_changes_the_target() {
     ana.press("to her alone\r");
     assert_eq!(text(&bia.wait_message("to her alone"), "scope"), "private");
 }
+
+#[test]
+fn whoever_hosts_for_the_first_time_is_asked_for_a_password_and_can_be_joined() {
+    let mut ana = Terminal::start(Options::new("ana").plain().with(&["--host", "127.0.0.1:0"]).command());
+    ana.wait_shown(0, "new password for ana:");
+    ana.press("never-shown\r");
+    ana.wait_shown(0, "the same again:");
+    ana.press("never-shown\r");
+    let shown = ana.wait_shown(0, "logged in at");
+    ana.press("/create sala\r");
+    ana.wait_shown(0, "#sala>");
+    let invitation = shown.split_once("papo --tracker").expect("how others come in").1;
+    let spec = invitation.split_whitespace().next().expect("an address and a fingerprint");
+
+    let mut bia = Options::new("bia").tracker(spec).register("another").log_in();
+    bia.join("sala");
+    bia.line("aqui estou");
+    ana.wait_shown(0, "aqui estou");
+    ana.press("bem-vinda\r");
+    bia.wait_message("bem-vinda");
+    ana.press("/quit\r");
+    assert_eq!(ana.wait_code(), 0);
+    assert!(!ana.shown().contains("never-shown"), "a password is never shown");
+}

@@ -1,5 +1,7 @@
 //! Builds the programs, once. Cargo builds another package's programs for no test, so this does, into the very
 //! directory that this test was built into, and waits for whoever does the same at the same time.
+//!
+//! `PAPO_PROGRAMS=DIR` tests the programs that stand there instead, such as those of an optimised build.
 
 use std::{
     env, fs,
@@ -27,6 +29,9 @@ pub(crate) fn conformance() -> PathBuf {
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(directory) = env::var_os("PAPO_PROGRAMS") {
+            return directory.into();
+        }
         // target/PROFILE/deps/programs-HASH
         let exe = env::current_exe().expect("a running test has a path");
         let profile_dir = exe.ancestors().nth(2).expect("tests stand in target/PROFILE/deps").to_owned();
