@@ -244,7 +244,7 @@ impl Tracker {
         };
         let session = self.sessions.get_mut(&conn).expect("the caller has it");
         session.phase = Phase::LoggedIn(name.clone());
-        session.endpoints = endpoints(session.ip(), claimed);
+        session.endpoints = endpoints(session.ip(), claimed, &self.here);
         session.sync = Some(sync);
         session.anonymous = false;
         session.strikes = 0;

@@ -97,6 +97,8 @@ pub struct Tracker {
     jitter: Stream,
     pings: u64,
     wall: (Wall, Time),
+    /// The addresses of this host.
+    pub(super) here: Vec<IpAddr>,
     /// Where to listen, until it does.
     listen: Vec<SocketAddr>,
     listeners: BTreeMap<ListenerId, SocketAddr>,
@@ -142,6 +144,7 @@ impl Machine for Tracker {
             seed: start.seed,
             pings: 0,
             wall: (Wall::default(), Time::ZERO),
+            here: Vec::new(),
             listen: start.listen,
             listeners: BTreeMap::new(),
             unfinished_bytes: 0,
@@ -186,7 +189,8 @@ impl Machine for Tracker {
             Event::Wall(wall) => self.wall = (wall, now),
             Event::Committed(seq) => self.durable.handle_committed(seq),
             Event::PasswordChecked { request, outcome } => self.on_password_checked(now, request, outcome, out),
-            Event::Interfaces(_) | Event::Resolved { .. } => {}
+            Event::Interfaces(addresses) => self.here = addresses,
+            Event::Resolved { .. } => {}
         }
         self.settle(now, out);
     }

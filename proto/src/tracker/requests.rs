@@ -46,7 +46,7 @@ impl Tracker {
             ToTracker::Ping { .. } | ToTracker::Pong { .. } | ToTracker::Bye { .. } => return,
             ToTracker::Moved { claimed } => {
                 let Some(session) = self.sessions.get_mut(&conn) else { return };
-                let moved = endpoints(session.ip(), &claimed);
+                let moved = endpoints(session.ip(), &claimed, &self.here);
                 if moved != session.endpoints {
                     session.endpoints = moved;
                     self.push_presence(now, name);
