@@ -103,6 +103,25 @@ fn three_in_a_room_hear_everything_in_order_and_a_private_message_is_private() {
 }
 
 #[test]
+fn a_newcomer_who_reaches_one_member_later_than_another_still_sees_the_question_before_the_answer() {
+    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
+    world.say(ana, sala(), "long ago");
+    let carl = world.member(3, "carl", tracker);
+    world.say(carl, user("ana"), "hello");
+    world.pass(Duration::from_secs(2));
+    world.delay_between(ana, carl, true);
+    world.unreachable.extend([world.listens_at(bia), world.listens_at(carl)]);
+    world.done(carl, Request::Join { room: name("sala") });
+    world.say(ana, sala(), "question");
+    world.unreachable.clear();
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.connections_between(bia, carl), 1);
+    world.say(bia, sala(), "answer");
+    world.delay_between(ana, carl, false);
+    assert_eq!(world.heard(carl), ["ana: question", "bia: answer"]);
+}
+
+#[test]
 fn nothing_that_is_secret_is_on_any_wire() {
     let (mut world, _, [ana, bia]) = in_a_room(["ana-banana", "bia-maria"]);
     world.say(ana, sala(), "the eagle has landed");

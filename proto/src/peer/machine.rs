@@ -13,6 +13,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use super::{
@@ -39,7 +40,7 @@ use crate::{
     wire::{
         codec::Wire as _,
         peer::{Have, ToPeer},
-        room::{CreationRecord, RoomId},
+        room::{CreationRecord, EntryId, RoomId},
         tracker::{Goodbye, ToTracker},
     },
 };
@@ -83,11 +84,24 @@ pub(super) struct Room {
     pub(super) capacity: u16,
     pub(super) epoch: u64,
     pub(super) members: Vec<Name>,
+    /// For each member, the heads that there were when it was first seen here, so before anything was said to it.
+    pub(super) arrivals: BTreeMap<Name, Arc<[EntryId]>>,
     /// Whether the tracker told of the roster in this life of the program.
     pub(super) roster_known: bool,
     /// Whether this session of the tracker told of it.
     pub(super) fresh: bool,
     pub(super) log: Log,
+}
+
+impl Room {
+    /// The roster is another one now: keeps the present heads for each new member.
+    pub(super) fn note_arrivals(&mut self) {
+        let heads = Arc::<[EntryId]>::from(self.log.newest_heads());
+        self.arrivals.retain(|member, _| self.members.contains(member));
+        for member in &self.members {
+            self.arrivals.entry(member.clone()).or_insert_with(|| Arc::clone(&heads));
+        }
+    }
 }
 
 /// A request that waits for messages to be acknowledged.
@@ -211,6 +225,7 @@ impl Machine for Peer {
                     capacity: 0,
                     epoch: 0,
                     members: Vec::new(),
+                    arrivals: BTreeMap::new(),
                     roster_known: false,
                     fresh: false,
                     log,

@@ -379,11 +379,13 @@ impl Peer {
 
     fn greet_room(&mut self, now: Time, conn: ConnId, id: RoomId) {
         let Some(link) = self.links.find_mut(conn) else { return };
-        let Some(key) = link.key else { return };
+        let (Some(key), Some((_, user))) = (link.key, link.person.clone()) else { return };
         let early = link.early_rooms.remove(&id);
         let Some(room) = self.rooms.get(&id) else { return };
         let have = room.log.have_of(&key);
-        let heads = List::truncated(room.log.newest_heads());
+        // Not the present heads: what was said since it came, it is to wait for.
+        let heads = room.arrivals.get(&user).map_or_else(Vec::new, |heads| heads.to_vec());
+        let heads = List::truncated(heads);
         self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads });
         if let Some((have, heads)) = early {
             self.on_room_hello(now, conn, id, have, heads);

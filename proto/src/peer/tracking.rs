@@ -1,6 +1,9 @@
 //! The tracker's side of a peer: dialling it, logging in, its answers, and what it pushes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{
     change::{Change, Realm},
@@ -475,6 +478,7 @@ impl Peer {
             capacity: state.capacity,
             epoch: 0,
             members: Vec::new(),
+            arrivals: BTreeMap::new(),
             roster_known: false,
             fresh: false,
             log: Log::of_newcomer(limits),
@@ -483,6 +487,7 @@ impl Peer {
         let was_known = std::mem::replace(&mut room.roster_known, true);
         room.fresh = true;
         (room.owner, room.capacity, room.epoch) = (state.owner, state.capacity, state.epoch);
+        room.note_arrivals();
         let (name, members) = (room.record.name.clone(), room.members.clone());
         if was_known {
             let left = former.iter().filter(|user| !members.contains(user)).map(|user| (RoomEvent::Left, user));
@@ -519,6 +524,7 @@ impl Peer {
             RoomEvent::Owner => room.owner = user.clone(),
             RoomEvent::Deleted => room.members.clear(),
         }
+        room.note_arrivals();
         let over = match what {
             RoomEvent::Left | RoomEvent::Evicted => *user == self.me,
             RoomEvent::Deleted => true,

@@ -85,7 +85,7 @@ wire_enum! {
         4 = RoomHello {
             /** The room. */ room: RoomId,
             /** What the sender has of the receiver's log there. */ have: Have,
-            /** What the sender would name as parents now: what a newcomer need not wait for. */
+            /** The sender's heads when it first saw the receiver there: what a newcomer need not wait for. */
             heads: List<EntryId, PARENTS_MAX>,
         },
         /// An entry of a room's log.
