@@ -14,6 +14,9 @@ use crate::frontend::lines::{Message, Shown};
 
 /// Before each further line of a message.
 const FURTHER: &str = "      │ ";
+/// What a command for a shell begins with: it is to be copied as one line, so the terminal alone may wrap it. Only this
+/// program's own lines are looked at for it.
+const COMMAND: &str = "papo ";
 /// A message that is older than this is shown with its date.
 const DATED_AFTER_MS: u64 = 18 * 3_600_000;
 
@@ -98,7 +101,9 @@ impl Renderer {
 /// Lines under one sign.
 fn block(sign: &str, lines: &[String], columns: usize, paint: impl Fn(&str) -> String, text: &mut String) {
     let indent = sign.width();
-    let parts = lines.iter().flat_map(|line| wrapped(line, indent, indent, columns));
+    let parts = lines.iter().flat_map(|line| {
+        if line.starts_with(COMMAND) { vec![line.as_str()] } else { wrapped(line, indent, indent, columns) }
+    });
     for (number, part) in parts.enumerate() {
         let sign = if number == 0 { sign } else { "  " };
         let _ = writeln!(text, "{}", paint(&format!("{sign}{part}")));
@@ -230,6 +235,14 @@ mod tests {
         let two = || vec!["one".to_owned(), "two".to_owned()];
         let shown = [Shown::Notice(two()), Shown::Error(two()), Shown::Faint(vec!["one".to_owned()])];
         assert_eq!(plain().text(&shown, NOON, 80), "* one\n  two\n! one\n  two\n· one\n");
+    }
+
+    #[test]
+    fn a_command_to_be_copied_is_left_in_one_piece_and_a_message_that_begins_so_is_not() {
+        let command = "papo --tracker 10.0.0.1:6060";
+        let notice = Shown::Notice(vec!["others reach it with".to_owned(), command.to_owned()]);
+        assert_eq!(plain().text(&[notice], NOON, 24), format!("* others reach it with\n  {command}\n"));
+        assert_eq!(plain().text(&[message(None, None, command)], NOON, 24).lines().count(), 3);
     }
 
     #[test]
