@@ -467,13 +467,14 @@ impl Peer {
             return self.outcome(token, Some(Problem::NotInRoom { room: name.clone() }));
         };
         let realm = self.realm();
+        let own_address = self.claimed().iter().copied().find(|address| !address.ip().is_unspecified());
         let users = room.members.iter().map(|member| {
             let id = (realm, member.clone());
             match self.people.find(&id) {
                 Some(person) if *member != self.me => self.seen(&id, person),
                 _ => PeerSeen {
                     user: member.clone(),
-                    address: self.listen,
+                    address: own_address,
                     status: if self.session.up().is_some() { Status::Online } else { Status::Offline },
                     status_text: crate::wire::tracker::StatusText::default(),
                     room: None,
