@@ -22,8 +22,8 @@ fn ana_at_a_terminal(tracker: &Tracker) -> (Terminal, Papo) {
     (ana, bia)
 }
 
-fn at_terminal(tracker: &Tracker) -> std::process::Command {
-    Options::registering("ana", tracker).plain().command()
+fn at_terminal(tracker: &Tracker) -> Options {
+    Options::registering("ana", tracker).plain()
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn what_arrives_never_changes_the_target() {
 
 #[test]
 fn whoever_hosts_for_the_first_time_is_asked_for_a_password_and_can_be_joined() {
-    let mut ana = Terminal::start(Options::new("ana").plain().with(&["--host", "127.0.0.1:0"]).command());
+    let mut ana = Terminal::start(Options::new("ana").plain().with(&["--host", "127.0.0.1:0"]));
     ana.wait_shown(0, "new password for ana:");
     ana.press("never-shown\r");
     ana.wait_shown(0, "the same again:");

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    process::Command,
     sync::Arc,
     thread,
     time::Instant,
@@ -11,18 +10,21 @@ use std::{
 
 use rexpect::process::{PtyProcess, WaitStatus};
 
-use super::{BOUND, feed::Feed};
+use super::{BOUND, feed::Feed, papo::Options};
 
 /// A program at a pseudo-terminal of 80 columns. It is killed when this is dropped.
 pub(crate) struct Terminal {
     process: PtyProcess,
     keys: File,
     output: Arc<Feed<u8>>,
+    /// Its data directory lives as long as it does.
+    _options: Options,
 }
 
 impl Terminal {
     /// Starts it.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(options: Options) -> Self {
+        let mut command = options.command();
         command.env("TERM", "xterm-256color");
         let mut process = PtyProcess::new(command).expect("a pseudo-terminal");
         process.set_kill_timeout(Some(2_000));
@@ -38,7 +40,7 @@ impl Terminal {
             }
             feed.end();
         });
-        Self { process, keys, output }
+        Self { process, keys, output, _options: options }
     }
 
     /// Presses keys: text or control sequences, as they are.
