@@ -11,7 +11,7 @@ use papo_proto::{
     wire::{
         codec::Wire as _,
         peer::{Have, PrivateMessage, Scope},
-        room::{CreationRecord, EntryId, Said, SignedEntry},
+        room::{CreationRecord, EntryId, RoomId, Said, SignedEntry},
     },
 };
 use rusqlite::{Connection, Row, ToSql};
@@ -50,6 +50,13 @@ pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> 
             Ok((realm(row, 0)?, name(row, 1)?))
         })?,
         rooms: rooms(from, entries_known_max)?,
+        left: rows(
+            from,
+            "SELECT room, max(seq) FROM said WHERE room != '' AND room NOT IN (SELECT room FROM rooms)
+             GROUP BY room ORDER BY room",
+            &[],
+            |row| Ok((RoomId(hash(row, 0)?), unsigned(row, 1)?)),
+        )?,
         private_said: number("SELECT coalesce(max(seq), 0) FROM said WHERE room = ''")?,
         private_seen: followed(from, NO_ROOM)?,
         unacknowledged: unacknowledged(from)?,

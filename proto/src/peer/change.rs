@@ -84,7 +84,7 @@ pub enum Change {
         /// What makes it this room.
         record: CreationRecord,
     },
-    /// A room that this peer is in no longer; what waits there is dropped.
+    /// A room that this peer is in no longer; what waits there is dropped. Its last number there is kept.
     RoomForgotten {
         /// Which.
         room: RoomId,
@@ -206,6 +206,9 @@ pub struct State {
     pub blocked: Vec<(Realm, Name)>,
     /// Rooms.
     pub rooms: Vec<RoomLog>,
+    /// Rooms that this peer has left, with its last number there: if it comes back, its numbers go on.
+    #[serde(default)]
+    pub left: Vec<(RoomId, u64)>,
     /// The last number of what this peer said outside of rooms; 0 for none.
     pub private_said: u64,
     /// How far each author was followed outside of rooms.
@@ -245,10 +248,16 @@ impl State {
                 }
             }
             Change::RoomEntered { record } => {
-                let (record, said, seen, known) = (record.clone(), 0, Vec::new(), Vec::new());
-                self.rooms.push(RoomLog { record, said, seen, known });
+                let id = record.id();
+                let said = self.left.iter().find(|(room, _)| *room == id).map_or(0, |(_, said)| *said);
+                self.left.retain(|(room, _)| *room != id);
+                self.rooms.push(RoomLog { record: record.clone(), said, seen: Vec::new(), known: Vec::new() });
             }
             Change::RoomForgotten { room } => {
+                let said = self.room_mut(*room).map_or(0, |kept| kept.said);
+                if said > 0 {
+                    self.left.push((*room, said));
+                }
                 self.rooms.retain(|kept| kept.record.id() != *room);
                 self.unacknowledged
                     .retain(|kept| !matches!(kept, Unacknowledged::Entry { entry, .. } if entry.entry.room == *room));

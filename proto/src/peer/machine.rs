@@ -163,6 +163,8 @@ pub struct Peer {
     /// Channels of connections that are being closed, for what is still queued to them.
     pub(super) closing: BTreeMap<ConnId, Channel>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
+    /// This peer's last numbers in rooms that it left: others have followed them, so they go on if it comes back.
+    pub(super) left: BTreeMap<RoomId, u64>,
     /// Names of rooms whose making was asked for.
     pub(super) creating: Vec<Name>,
     pub(super) outbox: Outbox,
@@ -196,6 +198,7 @@ impl Machine for Peer {
             verified,
             blocked,
             rooms,
+            left,
             private_said,
             private_seen,
             unacknowledged,
@@ -269,6 +272,7 @@ impl Machine for Peer {
             links: Links::default(),
             closing: BTreeMap::new(),
             rooms,
+            left: left.into_iter().collect(),
             creating: Vec::new(),
             outbox,
             private_said,

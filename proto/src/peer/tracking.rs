@@ -471,7 +471,7 @@ impl Peer {
         if !self.rooms.contains_key(&id) {
             self.changes.push(Change::RoomEntered { record: state.record.clone() });
         }
-        let limits = &self.limits;
+        let (limits, said) = (&self.limits, self.left.remove(&id).unwrap_or(0));
         let room = self.rooms.entry(id).or_insert_with(|| Room {
             record: state.record.clone(),
             owner: state.owner.clone(),
@@ -481,7 +481,7 @@ impl Peer {
             arrivals: BTreeMap::new(),
             roster_known: false,
             fresh: false,
-            log: Log::of_newcomer(limits),
+            log: Log::of_newcomer(limits, said),
         });
         let former = std::mem::replace(&mut room.members, state.members.to_vec());
         let was_known = std::mem::replace(&mut room.roster_known, true);
@@ -547,6 +547,9 @@ impl Peer {
     pub(super) fn forget_room(&mut self, id: RoomId, what: Option<RoomEvent>, user: &Name) {
         let Some(room) = self.rooms.remove(&id) else { return };
         self.timers.clear(Timer::Room(id));
+        if room.log.next_seq() > 1 {
+            self.left.insert(id, room.log.next_seq() - 1);
+        }
         self.outbox.drop_room(id);
         self.changes.push(Change::RoomForgotten { room: id });
         let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();

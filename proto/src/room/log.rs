@@ -69,15 +69,15 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of a room that one has just come into.
+    /// The log of a room that one has just come into. `said` is one's last number there from an earlier stay.
     #[must_use]
-    pub fn of_newcomer(limits: &Limits) -> Self {
+    pub fn of_newcomer(limits: &Limits, said: u64) -> Self {
         Self {
             known: BTreeSet::new(),
             order: VecDeque::new(),
             known_max: limits.entries_known_max,
             heads: Vec::new(),
-            said: 0,
+            said,
             seen: BTreeMap::new(),
             waiting: BTreeMap::new(),
             waiting_count: 0,
@@ -90,9 +90,8 @@ impl Log {
     /// The log as it was kept: `known` oldest first, with parents.
     #[must_use]
     pub fn restored(limits: &Limits, said: u64, seen: &[(Key, Have)], known: &[(EntryId, Vec<EntryId>)]) -> Self {
-        let mut log = Self::of_newcomer(limits);
+        let mut log = Self::of_newcomer(limits, said);
         log.newcomer = None;
-        log.said = said;
         log.seen = seen.iter().copied().collect();
         for (id, parents) in known {
             log.add(*id, parents);
@@ -278,7 +277,7 @@ mod tests {
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
         let more = bia.says(&[]);
-        let mut log = Log::of_newcomer(&limits());
+        let mut log = Log::of_newcomer(&limits(), 0);
         assert_eq!(offer(&mut log, &answer), []);
         assert_eq!(offer(&mut log, &more), []);
         assert_eq!(log.deadline(), Some(NOW + ms(Limits::DEFAULT.entry_wait_ms_max)));
@@ -293,7 +292,7 @@ mod tests {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
-        let mut log = Log::of_newcomer(&limits());
+        let mut log = Log::of_newcomer(&limits(), 0);
         assert_eq!(offer(&mut log, &answer), []);
         let until = log.deadline().expect("it waits");
         assert_eq!(released(&mut log, NOW + (until - NOW).saturating_sub(Duration::from_nanos(1))), []);
@@ -306,7 +305,7 @@ mod tests {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
-        let mut log = Log::of_newcomer(&limits());
+        let mut log = Log::of_newcomer(&limits(), 0);
         log.offer(NOW, answer.clone(), false);
         assert_eq!(released(&mut log, NOW), [(answer, true)]);
     }
@@ -316,7 +315,7 @@ mod tests {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
-        let mut log = Log::of_newcomer(&limits());
+        let mut log = Log::of_newcomer(&limits(), 0);
         assert_eq!(log.offer(NOW, answer.clone(), true), Offer::Taken);
         assert_eq!(log.offer(NOW, answer, true), Offer::Known);
         assert_eq!(log.offer(NOW, question.clone(), true), Offer::Taken);
@@ -328,7 +327,7 @@ mod tests {
     fn at_the_bound_entries_wait_and_past_it_the_longest_waiting_is_released() {
         let (mut lost, mut bia) = (Author::new(1), Author::new(2));
         let missing = lost.says(&[]);
-        let mut log = Log::of_newcomer(&limits());
+        let mut log = Log::of_newcomer(&limits(), 0);
         for _ in 0..4 {
             assert_eq!(offer(&mut log, &bia.says(&[&missing])), []);
         }
@@ -340,7 +339,7 @@ mod tests {
     fn parents_are_what_nothing_known_follows_the_newest_first_kept() {
         let mut ana = Author::new(1);
         let mut others = (10..30).map(Author::new).collect::<Vec<_>>();
-        let mut log = Log::of_newcomer(&limits());
+        let mut log = Log::of_newcomer(&limits(), 0);
         let root = ana.says(&[]);
         log.add_own(&root);
         assert_eq!(*log.next_parents(), [root.entry.id()]);
@@ -356,7 +355,7 @@ mod tests {
     fn a_newcomer_takes_each_members_heads_once_and_an_old_member_never() {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let old = ana.says(&[]);
-        let mut log = Log::of_newcomer(&limits());
+        let mut log = Log::of_newcomer(&limits(), 0);
         assert_eq!(log.take_baseline(ana.key(), &[old.entry.id()]), [old.entry.id()]);
         assert_eq!(log.take_baseline(ana.key(), &[EntryId([9; 32])]), []);
         let answer = bia.says(&[&old]);
