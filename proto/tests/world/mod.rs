@@ -1,7 +1,10 @@
 //! A small world in memory: machines, the connections between them, a disk for each, and time that jumps exactly to
-//! the next deadline. Bytes arrive whole and at once; what goes wrong, a test does by hand.
+//! the next deadline. Bytes arrive whole and at once, unless there is [weather](weather); what else goes wrong, a test
+//! does by hand.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the world")]
+
+pub mod weather;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -29,6 +32,8 @@ use papo_proto::{
 
 /// Turns of one instant after which a world that does not come to rest is broken.
 const TURNS_MAX: usize = 200_000;
+/// So often may machines be due in one instant; a machine that is due more often makes no progress.
+const DUES_MAX: usize = 2_000;
 
 /// Which machine.
 pub type NodeId = usize;
@@ -83,8 +88,9 @@ enum Step {
     TrackerCommand(NodeId, tracker::Command),
 }
 
+/// One end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct End {
+pub struct End {
     node: NodeId,
     epoch: u64,
     conn: ConnId,
@@ -107,6 +113,8 @@ pub struct World {
     pub tapped: Vec<u8>,
     /// Addresses at which nothing can be reached.
     pub unreachable: BTreeSet<SocketAddr>,
+    /// How bytes travel, where that takes time.
+    pub weather: Option<weather::Weather>,
 }
 
 impl Default for World {
@@ -123,6 +131,7 @@ impl Default for World {
             next_port: 40_000,
             tapped: Vec::new(),
             unreachable: BTreeSet::new(),
+            weather: None,
         }
     }
 }
@@ -281,6 +290,7 @@ impl World {
         let ends = self.wires.iter().filter(|(a, b)| a.node == one && b.node == other).map(|(a, b)| (*a, *b));
         for (near, far) in ends.collect::<Vec<_>>() {
             for end in [near, far] {
+                self.lose_under_way(end);
                 self.arrive(end, Event::Closed { conn: end.conn, reason: Closed::Reset });
             }
         }
@@ -293,12 +303,30 @@ impl World {
         if self.open.remove(&near)
             && let Some(far) = self.wires.get(&near).copied()
         {
+            if reason == Closed::Reset {
+                self.lose_under_way(far);
+            }
             self.arrive(far, Event::Closed { conn: far.conn, reason });
         }
     }
 
-    /// Something comes to an end of a connection, now or once it is read again.
+    /// A reset may overtake what was sent before it.
+    fn lose_under_way(&mut self, end: End) {
+        if let Some(weather) = &mut self.weather {
+            weather.lose(end);
+        }
+    }
+
+    /// Something is on its way to an end of a connection.
     fn arrive(&mut self, end: End, event: Event<'static, ()>) {
+        match &mut self.weather {
+            Some(weather) => weather.carry(self.now, end, event),
+            None => self.deliver(end, event),
+        }
+    }
+
+    /// Something comes to an end of a connection, now or once it is read again.
+    fn deliver(&mut self, end: End, event: Event<'static, ()>) {
         match self.unread.get_mut(&end) {
             Some(waiting) => waiting.push(event),
             None => self.queue.push_back(Step::Event(end.node, end.epoch, event)),
@@ -521,9 +549,18 @@ impl World {
     pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         self.settle();
+        let mut dues = 0;
         loop {
             let next = (0..self.nodes.len()).filter_map(|node| Some((self.deadline(node)?, node))).min();
+            let arrives = self.weather.as_ref().and_then(weather::Weather::next_at).filter(|at| *at <= end);
+            if let Some(at) = arrives.filter(|at| next.is_none_or(|(due, _)| *at < due)) {
+                self.now = self.now.max(at);
+                self.settle();
+                continue;
+            }
             let Some((at, node)) = next.filter(|(at, _)| *at <= end) else { break };
+            dues = if at > self.now { 0 } else { dues + 1 };
+            assert!(dues < DUES_MAX, "node {node} is due again and again");
             self.now = self.now.max(at);
             let epoch = self.nodes[node].epoch;
             self.queue.push_back(Step::Event(node, epoch, Event::Due));
@@ -535,8 +572,14 @@ impl World {
     /// Handles everything that has happened.
     pub fn settle(&mut self) {
         for _ in 0..TURNS_MAX {
-            let Some(step) = self.queue.pop_front() else { return };
-            self.step(step);
+            if let Some(step) = self.queue.pop_front() {
+                self.step(step);
+                continue;
+            }
+            let Some((end, event)) = self.weather.as_mut().and_then(|weather| weather.next_due(self.now)) else {
+                return;
+            };
+            self.deliver(end, event);
         }
         panic!("the world does not come to rest");
     }
@@ -695,9 +738,9 @@ impl World {
         self.wires.insert(far, near);
         self.open.extend([near, far]);
         let opened = Event::Opened { conn: far.conn, listener: Some(listener), local: address, remote: dialler };
-        self.queue.push_back(Step::Event(far.node, far.epoch, opened));
+        self.arrive(far, opened);
         let opened = Event::Opened { conn: near.conn, listener: None, local: dialler, remote: address };
-        self.queue.push_back(Step::Event(near.node, near.epoch, opened));
+        self.arrive(near, opened);
     }
 }
 
