@@ -179,14 +179,6 @@ impl Peer {
         }
     }
 
-    /// The person by that name: an account before a label.
-    fn person_named(&self, name: &Name) -> Option<PersonId> {
-        let of_realm = |realm| Some((realm, name.clone())).filter(|id| self.people.find(id).is_some());
-        // Before the first login of this life, accounts are known by their pins.
-        let anywhere = || self.people.iter().map(|(id, _)| id).find(|id| id.1 == *name).cloned();
-        of_realm(self.realm()).or_else(|| of_realm(Realm::Lan)).or_else(anywhere)
-    }
-
     /// The person that a request is about; one that is not known is asked for first, and the request comes again.
     fn resolve(&mut self, now: Time, token: u64, user: &Name, request: Request) -> Option<PersonId> {
         if *user == self.me {

@@ -1,8 +1,8 @@
 //! The root machine of a peer: its parts, and how an event reaches them.
 //!
 //! The parts with state of their own are [`Session`], [`Links`], [`People`], [`Outbox`] and a [`Log`] for each room.
-//! What ties them together is written by subject: `tracking` (the tracker), `linking` (other peers),
-//! `talking` (messages), `asking` (the person's requests).
+//! What ties them together is written by subject: `tracking` (the tracker), `naming` (who is who),
+//! `linking` (other peers), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
 //!
 //! Data flows one way within an event: parts change, changes and outputs are collected, and at its end one commit is
 //! emitted and every output is queued behind it (`Peer::finish`).
@@ -17,7 +17,7 @@ use std::{
 };
 
 use super::{
-    change::{Change, Realm, State, Unacknowledged},
+    change::{Change, State, Unacknowledged},
     interface::{Command, Note, Notice, Problem, Start},
     link::{Links, Stage},
     outbox::{Message, Outbox, Place},
@@ -638,14 +638,6 @@ impl Peer {
     /// The wall clock now.
     pub(super) fn wall_now(&self, now: Time) -> Wall {
         self.wall.plus(now - self.wall_at)
-    }
-
-    /// Where names hold for the present.
-    pub(super) fn realm(&self) -> Realm {
-        match (&self.session.account, self.session.key) {
-            (Some(_), Some(key)) => Realm::Tracker(key),
-            _ => Realm::Lan,
-        }
     }
 
     /// Makes a request expire.

@@ -3,8 +3,8 @@
 //! - [`interface`]: how it and its host talk: requests, notices, problems.
 //! - [`change`]: what is kept.
 //! - [`people`], [`outbox`], [`link`], [`session`], [`redial`]: its parts, each with state of its own.
-//! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `linking`
-//!   (other peers), `talking` (messages), `asking` (the person's requests).
+//! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `naming`
+//!   (who is who), `linking` (other peers), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
 //!
 //! Invariant: links and what is said over them do not depend on the tracker's being there.
 
@@ -14,9 +14,11 @@ pub mod interface;
 pub mod link;
 mod linking;
 pub mod machine;
+mod naming;
 pub mod outbox;
 pub mod people;
 pub mod redial;
+mod roster;
 pub mod session;
 mod talking;
 mod tracking;

@@ -17,9 +17,8 @@ use crate::{
     room::Offer,
     time::Time,
     wire::{
-        codec::List,
         peer::{Have, PrivateMessage, Scope, ToPeer},
-        room::{Body, Entry, EntryId, RoomId, Said, SignedEntry},
+        room::{Body, Entry, RoomId, Said, SignedEntry},
     },
 };
 
@@ -29,8 +28,6 @@ const IN_FLIGHT_BYTES_MAX: usize = 256 * 1024;
 const OVERHEAD_BYTES: usize = 256;
 /// A request to say something is done when no linked receiver has more than this before it.
 const CROWD: usize = 512;
-/// Rooms in which a link may be ready before this peer knows of it.
-const EARLY_ROOMS_MAX: usize = 512;
 
 impl Peer {
     /// What this peer has of someone's messages outside of rooms.
@@ -352,78 +349,6 @@ impl Peer {
             if let Some(conn) = self.links.up(&author) {
                 self.acks.insert((conn, Some(id)), have);
             }
-        }
-    }
-
-    /// Someone is a member of a room: where a link to it stands, it is told that its entries are welcome.
-    pub(super) fn on_member(&mut self, now: Time, room: RoomId, user: &Name) {
-        let id = (self.realm(), user.clone());
-        let Some(key) = self.people.find(&id).and_then(Person::usable_key) else { return };
-        match self.links.up(&key) {
-            Some(conn) => self.greet_room(now, conn, room),
-            None => self.consider_dial(now, &id),
-        }
-    }
-
-    /// Greets a link in each room that is shared with it.
-    pub(super) fn greet_rooms(&mut self, now: Time, conn: ConnId) {
-        let Some((realm, user)) = self.links.find(conn).and_then(|link| link.person.clone()) else { return };
-        if realm != self.realm() || realm == Realm::Lan {
-            return;
-        }
-        let shared = self.rooms.iter().filter(|(_, room)| room.members.contains(&user)).map(|(id, _)| *id);
-        for room in shared.collect::<Vec<_>>() {
-            self.greet_room(now, conn, room);
-        }
-    }
-
-    fn greet_room(&mut self, now: Time, conn: ConnId, id: RoomId) {
-        let Some(link) = self.links.find_mut(conn) else { return };
-        let (Some(key), Some((_, user))) = (link.key, link.person.clone()) else { return };
-        let early = link.early_rooms.remove(&id);
-        let Some(room) = self.rooms.get(&id) else { return };
-        let have = room.log.have_of(&key);
-        // Not the present heads: what was said since it came, it is to wait for.
-        let heads = room.arrivals.get(&user).map_or_else(Vec::new, |heads| heads.to_vec());
-        let heads = List::truncated(heads);
-        self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads });
-        if let Some((have, heads)) = early {
-            self.on_room_hello(now, conn, id, have, heads);
-        }
-    }
-
-    fn on_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
-        let Some(link) = self.links.find_mut(conn) else { return };
-        let (Some(key), Some((_, user))) = (link.key, link.person.clone()) else { return };
-        let member = self.rooms.get(&id).is_some_and(|room| room.members.contains(&user));
-        if !member {
-            if link.early_rooms.len() < EARLY_ROOMS_MAX {
-                link.early_rooms.insert(id, (have, heads));
-            }
-            return;
-        }
-        if let Some(room) = self.rooms.get_mut(&id) {
-            let kept = room.log.take_baseline(key, &heads);
-            if !kept.is_empty() {
-                self.changes.push(Change::Baseline { room: id, heads: kept });
-                self.release_entries(now, id);
-            }
-        }
-        self.on_place_ready(conn, Some(id), have);
-    }
-
-    /// Someone is no member any more: what waits for it there is dropped.
-    pub(super) fn drop_receiver(&mut self, room: RoomId, user: &Name) {
-        let id = (self.realm(), user.clone());
-        let Some(key) = self.people.find(&id).and_then(|person| person.pinned) else { return };
-        let count = self.outbox.drop_place(&key, Some(room));
-        if count > 0 {
-            self.changes.push(Change::ReceiverDropped { room: Some(room), receiver: key });
-            self.note(Note::Dropped { user: user.clone(), count });
-        }
-        if let Some(link) = self.links.up(&key).and_then(|conn| self.links.find_mut(conn)) {
-            link.cursors.remove(&Some(room));
-            link.early_rooms.remove(&room);
         }
     }
 

@@ -1,14 +1,11 @@
 //! The tracker's side of a peer: dialling it, logging in, its answers, and what it pushes.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::{IpAddr, SocketAddr};
 
 use super::{
     change::{Change, Realm},
     interface::{Credentials, Note, Notice, PeerEvent, Problem},
-    machine::{Out, Output, Peer, Room, Timer},
+    machine::{Out, Output, Peer, Timer},
     people::Shown,
     session::{Asked, Stage},
 };
@@ -19,12 +16,10 @@ use crate::{
     limits::ms,
     machine::{Action, CloseHow, ConnId, Refusal, RequestId},
     names::Name,
-    room::Log,
     time::Time,
     wire::{
         codec::Wire as _,
-        room::RoomId,
-        tracker::{CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, RoomEvent, RoomState, ToTracker},
+        tracker::{CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, RoomEvent, ToTracker},
     },
 };
 
@@ -456,111 +451,6 @@ impl Peer {
             self.tell(Notice::Peer { what: PeerEvent::Found, user: contact.name.clone(), address });
         }
         self.consider_dial(now, &id);
-    }
-
-    /// A room that this peer is in, whole.
-    fn on_room(&mut self, now: Time, state: RoomState) {
-        let id = state.record.id();
-        if Some(state.record.tracker) != self.session.key {
-            return;
-        }
-        let created = self.creating.iter().position(|name| *name == state.record.name);
-        if let Some(created) = created {
-            self.creating.remove(created);
-        }
-        if !self.rooms.contains_key(&id) {
-            self.changes.push(Change::RoomEntered { record: state.record.clone() });
-        }
-        let (limits, said) = (&self.limits, self.left.remove(&id).unwrap_or(0));
-        let room = self.rooms.entry(id).or_insert_with(|| Room {
-            record: state.record.clone(),
-            owner: state.owner.clone(),
-            capacity: state.capacity,
-            epoch: 0,
-            members: Vec::new(),
-            arrivals: BTreeMap::new(),
-            roster_known: false,
-            fresh: false,
-            log: Log::of_newcomer(limits, said),
-        });
-        let former = std::mem::replace(&mut room.members, state.members.to_vec());
-        let was_known = std::mem::replace(&mut room.roster_known, true);
-        room.fresh = true;
-        (room.owner, room.capacity, room.epoch) = (state.owner, state.capacity, state.epoch);
-        room.note_arrivals();
-        let (name, members) = (room.record.name.clone(), room.members.clone());
-        if was_known {
-            let left = former.iter().filter(|user| !members.contains(user)).map(|user| (RoomEvent::Left, user));
-            let joined = members.iter().filter(|user| !former.contains(user)).map(|user| (RoomEvent::Joined, user));
-            for (what, user) in left.chain(joined) {
-                let notice = Notice::Room { room: name.clone(), what, user: user.clone(), members: members.clone() };
-                self.tell(notice);
-                if what == RoomEvent::Left {
-                    self.drop_receiver(id, user);
-                }
-            }
-        } else {
-            let what = if created.is_some() { RoomEvent::Created } else { RoomEvent::Joined };
-            self.tell(Notice::Room { room: name, what, user: self.me.clone(), members: members.clone() });
-        }
-        for user in &members {
-            self.on_member(now, id, user);
-        }
-    }
-
-    fn on_room_changed(&mut self, now: Time, id: RoomId, epoch: u64, what: RoomEvent, user: &Name) {
-        let Some(room) = self.rooms.get_mut(&id) else { return };
-        if epoch <= room.epoch {
-            return;
-        }
-        room.epoch = epoch;
-        match what {
-            RoomEvent::Created | RoomEvent::Joined => {
-                if !room.members.contains(user) {
-                    room.members.push(user.clone());
-                }
-            }
-            RoomEvent::Left | RoomEvent::Evicted => room.members.retain(|member| member != user),
-            RoomEvent::Owner => room.owner = user.clone(),
-            RoomEvent::Deleted => room.members.clear(),
-        }
-        room.note_arrivals();
-        let over = match what {
-            RoomEvent::Left | RoomEvent::Evicted => *user == self.me,
-            RoomEvent::Deleted => true,
-            RoomEvent::Created | RoomEvent::Joined | RoomEvent::Owner => false,
-        };
-        if over {
-            self.forget_room(id, Some(what), user);
-            return;
-        }
-        let (name, members) = (room.record.name.clone(), room.members.clone());
-        self.tell(Notice::Room { room: name, what, user: user.clone(), members });
-        match what {
-            RoomEvent::Joined | RoomEvent::Created => self.on_member(now, id, user),
-            RoomEvent::Left | RoomEvent::Evicted => self.drop_receiver(id, user),
-            RoomEvent::Owner | RoomEvent::Deleted => {}
-        }
-    }
-
-    /// This peer is in that room no longer.
-    pub(super) fn forget_room(&mut self, id: RoomId, what: Option<RoomEvent>, user: &Name) {
-        let Some(room) = self.rooms.remove(&id) else { return };
-        self.timers.clear(Timer::Room(id));
-        if room.log.next_seq() > 1 {
-            self.left.insert(id, room.log.next_seq() - 1);
-        }
-        self.outbox.drop_room(id);
-        self.changes.push(Change::RoomForgotten { room: id });
-        let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();
-        for conn in conns {
-            if let Some(link) = self.links.find_mut(conn) {
-                link.cursors.remove(&Some(id));
-            }
-        }
-        if let Some(what) = what {
-            self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members: room.members });
-        }
     }
 
     fn on_answer(&mut self, now: Time, request: u32, answer: Answer, out: &mut Out) {

@@ -1,0 +1,204 @@
+//! Rooms: who is in them by the tracker's word, and which links are ready for their entries.
+
+use std::collections::BTreeMap;
+
+use super::{
+    change::{Change, Realm},
+    interface::{Note, Notice},
+    machine::{Peer, Room, Timer},
+    people::Person,
+};
+use crate::{
+    machine::ConnId,
+    names::Name,
+    room::Log,
+    time::Time,
+    wire::{
+        codec::List,
+        peer::{Have, ToPeer},
+        room::{EntryId, RoomId},
+        tracker::{RoomEvent, RoomState},
+    },
+};
+
+/// Rooms in which a link may be ready before this peer knows of it.
+const EARLY_ROOMS_MAX: usize = 512;
+
+impl Peer {
+    /// A room that this peer is in, whole.
+    pub(super) fn on_room(&mut self, now: Time, state: RoomState) {
+        let id = state.record.id();
+        if Some(state.record.tracker) != self.session.key {
+            return;
+        }
+        let created = self.creating.iter().position(|name| *name == state.record.name);
+        if let Some(created) = created {
+            self.creating.remove(created);
+        }
+        if !self.rooms.contains_key(&id) {
+            self.changes.push(Change::RoomEntered { record: state.record.clone() });
+        }
+        let (limits, said) = (&self.limits, self.left.remove(&id).unwrap_or(0));
+        let room = self.rooms.entry(id).or_insert_with(|| Room {
+            record: state.record.clone(),
+            owner: state.owner.clone(),
+            capacity: state.capacity,
+            epoch: 0,
+            members: Vec::new(),
+            arrivals: BTreeMap::new(),
+            roster_known: false,
+            fresh: false,
+            log: Log::of_newcomer(limits, said),
+        });
+        let former = std::mem::replace(&mut room.members, state.members.to_vec());
+        let was_known = std::mem::replace(&mut room.roster_known, true);
+        room.fresh = true;
+        (room.owner, room.capacity, room.epoch) = (state.owner, state.capacity, state.epoch);
+        room.note_arrivals();
+        let (name, members) = (room.record.name.clone(), room.members.clone());
+        if was_known {
+            let left = former.iter().filter(|user| !members.contains(user)).map(|user| (RoomEvent::Left, user));
+            let joined = members.iter().filter(|user| !former.contains(user)).map(|user| (RoomEvent::Joined, user));
+            for (what, user) in left.chain(joined) {
+                let notice = Notice::Room { room: name.clone(), what, user: user.clone(), members: members.clone() };
+                self.tell(notice);
+                if what == RoomEvent::Left {
+                    self.drop_receiver(id, user);
+                }
+            }
+        } else {
+            let what = if created.is_some() { RoomEvent::Created } else { RoomEvent::Joined };
+            self.tell(Notice::Room { room: name, what, user: self.me.clone(), members: members.clone() });
+        }
+        for user in &members {
+            self.on_member(now, id, user);
+        }
+    }
+
+    pub(super) fn on_room_changed(&mut self, now: Time, id: RoomId, epoch: u64, what: RoomEvent, user: &Name) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        if epoch <= room.epoch {
+            return;
+        }
+        room.epoch = epoch;
+        match what {
+            RoomEvent::Created | RoomEvent::Joined => {
+                if !room.members.contains(user) {
+                    room.members.push(user.clone());
+                }
+            }
+            RoomEvent::Left | RoomEvent::Evicted => room.members.retain(|member| member != user),
+            RoomEvent::Owner => room.owner = user.clone(),
+            RoomEvent::Deleted => room.members.clear(),
+        }
+        room.note_arrivals();
+        let over = match what {
+            RoomEvent::Left | RoomEvent::Evicted => *user == self.me,
+            RoomEvent::Deleted => true,
+            RoomEvent::Created | RoomEvent::Joined | RoomEvent::Owner => false,
+        };
+        if over {
+            self.forget_room(id, Some(what), user);
+            return;
+        }
+        let (name, members) = (room.record.name.clone(), room.members.clone());
+        self.tell(Notice::Room { room: name, what, user: user.clone(), members });
+        match what {
+            RoomEvent::Joined | RoomEvent::Created => self.on_member(now, id, user),
+            RoomEvent::Left | RoomEvent::Evicted => self.drop_receiver(id, user),
+            RoomEvent::Owner | RoomEvent::Deleted => {}
+        }
+    }
+
+    /// This peer is in that room no longer.
+    pub(super) fn forget_room(&mut self, id: RoomId, what: Option<RoomEvent>, user: &Name) {
+        let Some(room) = self.rooms.remove(&id) else { return };
+        self.timers.clear(Timer::Room(id));
+        if room.log.next_seq() > 1 {
+            self.left.insert(id, room.log.next_seq() - 1);
+        }
+        self.outbox.drop_room(id);
+        self.changes.push(Change::RoomForgotten { room: id });
+        let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();
+        for conn in conns {
+            if let Some(link) = self.links.find_mut(conn) {
+                link.cursors.remove(&Some(id));
+            }
+        }
+        if let Some(what) = what {
+            self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members: room.members });
+        }
+    }
+
+    /// Someone is a member of a room: where a link to it stands, it is told that its entries are welcome.
+    fn on_member(&mut self, now: Time, room: RoomId, user: &Name) {
+        let id = (self.realm(), user.clone());
+        let Some(key) = self.people.find(&id).and_then(Person::usable_key) else { return };
+        match self.links.up(&key) {
+            Some(conn) => self.greet_room(now, conn, room),
+            None => self.consider_dial(now, &id),
+        }
+    }
+
+    /// Greets a link in each room that is shared with it.
+    pub(super) fn greet_rooms(&mut self, now: Time, conn: ConnId) {
+        let Some((realm, user)) = self.links.find(conn).and_then(|link| link.person.clone()) else { return };
+        if realm != self.realm() || realm == Realm::Lan {
+            return;
+        }
+        let shared = self.rooms.iter().filter(|(_, room)| room.members.contains(&user)).map(|(id, _)| *id);
+        for room in shared.collect::<Vec<_>>() {
+            self.greet_room(now, conn, room);
+        }
+    }
+
+    fn greet_room(&mut self, now: Time, conn: ConnId, id: RoomId) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let (Some(key), Some((_, user))) = (link.key, link.person.clone()) else { return };
+        let early = link.early_rooms.remove(&id);
+        let Some(room) = self.rooms.get(&id) else { return };
+        let have = room.log.have_of(&key);
+        // Not the present heads: what was said since it came, it is to wait for.
+        let heads = room.arrivals.get(&user).map_or_else(Vec::new, |heads| heads.to_vec());
+        let heads = List::truncated(heads);
+        self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads });
+        if let Some((have, heads)) = early {
+            self.on_room_hello(now, conn, id, have, heads);
+        }
+    }
+
+    pub(super) fn on_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let (Some(key), Some((_, user))) = (link.key, link.person.clone()) else { return };
+        let member = self.rooms.get(&id).is_some_and(|room| room.members.contains(&user));
+        if !member {
+            if link.early_rooms.len() < EARLY_ROOMS_MAX {
+                link.early_rooms.insert(id, (have, heads));
+            }
+            return;
+        }
+        if let Some(room) = self.rooms.get_mut(&id) {
+            let kept = room.log.take_baseline(key, &heads);
+            if !kept.is_empty() {
+                self.changes.push(Change::Baseline { room: id, heads: kept });
+                self.release_entries(now, id);
+            }
+        }
+        self.on_place_ready(conn, Some(id), have);
+    }
+
+    /// Someone is no member any more: what waits for it there is dropped.
+    fn drop_receiver(&mut self, room: RoomId, user: &Name) {
+        let id = (self.realm(), user.clone());
+        let Some(key) = self.people.find(&id).and_then(|person| person.pinned) else { return };
+        let count = self.outbox.drop_place(&key, Some(room));
+        if count > 0 {
+            self.changes.push(Change::ReceiverDropped { room: Some(room), receiver: key });
+            self.note(Note::Dropped { user: user.clone(), count });
+        }
+        if let Some(link) = self.links.up(&key).and_then(|conn| self.links.find_mut(conn)) {
+            link.cursors.remove(&Some(room));
+            link.early_rooms.remove(&room);
+        }
+    }
+}
