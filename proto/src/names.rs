@@ -82,6 +82,16 @@ impl Name {
         &self.folded
     }
 
+    /// Whether it looks like a label that ends with a key, or is one: nobody else may be called so.
+    #[must_use]
+    pub fn looks_like_label(&self) -> bool {
+        // In a skeleton, some digits have become letters.
+        let is_digit = |character: char| character.is_ascii_hexdigit() || matches!(character, 'o' | 'l' | 's');
+        let skeleton = self.skeleton();
+        let (digits, least) = skeleton.rsplit_once('~').map_or((skeleton.as_str(), 32), |(_, digits)| (digits, 8));
+        digits.len() == least && digits.chars().all(is_digit)
+    }
+
     /// What makes it look the same as another name.
     #[must_use]
     pub fn skeleton(&self) -> String {

@@ -5,7 +5,7 @@ use papo_proto::{
     names::Name,
     peer::{
         State,
-        change::{Incoming, Realm, RoomLog, Unacknowledged},
+        change::{Incoming, LeftRoom, Realm, RoomLog, Unacknowledged},
     },
     time::Wall,
     wire::{
@@ -50,13 +50,7 @@ pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> 
             Ok((realm(row, 0)?, name(row, 1)?))
         })?,
         rooms: rooms(from, entries_known_max)?,
-        left: rows(
-            from,
-            "SELECT room, max(seq) FROM said WHERE room != '' AND room NOT IN (SELECT room FROM rooms)
-             GROUP BY room ORDER BY room",
-            &[],
-            |row| Ok((RoomId(hash(row, 0)?), unsigned(row, 1)?)),
-        )?,
+        left: left(from)?,
         private_said: number("SELECT coalesce(max(seq), 0) FROM said WHERE room = ''")?,
         private_seen: followed(from, NO_ROOM)?,
         unacknowledged: unacknowledged(from)?,
@@ -143,8 +137,7 @@ fn rooms(from: &Connection, entries_known_max: usize) -> Loaded<Vec<RoomLog>> {
 
 fn room(from: &Connection, record: CreationRecord, entries_known_max: usize) -> Loaded<RoomLog> {
     let room = record.id().to_string();
-    let said =
-        from.query_row("SELECT coalesce(max(seq), 0) FROM said WHERE room = ?1", [&room], |row| row.get::<_, i64>(0))?;
+    let said = said(from, record.id())?;
     let mut known = rows(
         from,
         "SELECT id, signed FROM entries WHERE room = ?1 ORDER BY number DESC LIMIT ?2",
@@ -159,7 +152,23 @@ fn room(from: &Connection, record: CreationRecord, entries_known_max: usize) -> 
         },
     )?;
     known.reverse();
-    Ok(RoomLog { seen: followed(from, &room)?, said: said.cast_unsigned(), known, record })
+    Ok(RoomLog { seen: followed(from, &room)?, said, known, record })
+}
+
+fn left(from: &Connection) -> Loaded<Vec<LeftRoom>> {
+    let sql = "
+        SELECT room FROM (SELECT room FROM said UNION SELECT room FROM followed)
+        WHERE room != '' AND room NOT IN (SELECT room FROM rooms) ORDER BY room";
+    let ids = rows(from, sql, &[], |row| Ok(RoomId(hash(row, 0)?)))?;
+    ids.into_iter()
+        .map(|room| Ok(LeftRoom { room, said: said(from, room)?, seen: followed(from, &room.to_string())? }))
+        .collect()
+}
+
+/// This peer's last number in a room.
+fn said(from: &Connection, room: RoomId) -> Loaded<u64> {
+    let sql = "SELECT coalesce(max(seq), 0) FROM said WHERE room = ?1";
+    Ok(from.query_row(sql, [room.to_string()], |row| row.get::<_, i64>(0))?.cast_unsigned())
 }
 
 fn followed(from: &Connection, room: &str) -> Loaded<Vec<(Key, Have)>> {

@@ -7,7 +7,7 @@ use papo_proto::{
     names::Name,
     peer::{
         Change, State,
-        change::{Incoming, Realm, RoomLog, Unacknowledged},
+        change::{Incoming, LeftRoom, Realm, RoomLog, Unacknowledged},
     },
     time::Wall,
     wire::{
@@ -180,7 +180,7 @@ fn a_forgotten_room_drops_what_waits_and_its_numbers_go_on_when_it_is_entered_ag
     let forget = Change::RoomForgotten { room: record(1).id() };
     let gone = after(&[enter.clone(), said.clone(), forget.clone()]);
     assert_eq!((gone.rooms.len(), gone.unacknowledged.len()), (0, 0));
-    assert_eq!(gone.left, [(record(1).id(), 1)]);
+    assert_eq!(gone.left, [LeftRoom { room: record(1).id(), said: 1, seen: vec![] }]);
     let again = after(&[enter.clone(), said, forget, enter]);
     assert_eq!((again.rooms[0].said, again.unacknowledged.len()), (1, 0));
     assert_eq!(again.left, []);

@@ -31,9 +31,7 @@ impl Peer {
             Request::Login(credentials) => {
                 self.log_in(now, token, Credentials { register: false, ..credentials }, out);
             }
-            Request::Logout => {
-                self.ask_tracker(now, token, Asked::Logout { token }, |request| ToTracker::Logout { request });
-            }
+            Request::Logout => self.log_out(now, token, out),
             Request::Plaintext { open } => {
                 self.ask_plain(now, token, |request| ToTracker::SetPlaintext { request, open })
             }
@@ -57,7 +55,8 @@ impl Peer {
             Request::Whois { user } => self.whois(now, token, user),
             Request::Create { room, capacity } => self.create(now, token, room, capacity),
             Request::Join { room } => {
-                self.ask_tracker(now, token, Asked::Enter { token }, |request| ToTracker::Join { request, name: room });
+                let asked = Asked::Enter { token, created: None };
+                self.ask_tracker(now, token, asked, |request| ToTracker::Join { request, name: room });
             }
             Request::Leave { room } => self.leave(now, token, &room, Draining::Leave, out),
             Request::Delete { room } => self.leave(now, token, &room, Draining::Delete, out),
@@ -102,21 +101,23 @@ impl Peer {
         self.start_session(now, out);
     }
 
+    /// Logs out; where the session does not stand but is to come back, it is given up.
+    fn log_out(&mut self, now: Time, token: u64, out: &mut Out) {
+        if self.session.up().is_some() || self.session.credentials.is_none() {
+            return self.ask_tracker(now, token, Asked::Logout { token }, |request| ToTracker::Logout { request });
+        }
+        self.end_session(Some(Goodbye::Quit), out);
+        self.tell(Notice::LoggedOut);
+        self.outcome(token, None);
+    }
+
     fn create(&mut self, now: Time, token: u64, name: Name, capacity: Option<u16>) {
         if capacity.is_some_and(|capacity| capacity == 0 || usize::from(capacity) > self.limits.room_capacity_max) {
             return self.outcome(token, Some(Problem::OutOfRange));
         }
-        if self.session.up().is_some() {
-            self.creating.push(name.clone());
-        }
         let (capacity, nonce) = (capacity.unwrap_or(0), self.nonces.bytes());
-        self.ask_tracker(now, token, Asked::Enter { token }, |request| ToTracker::Create {
-            request,
-            name,
-            capacity,
-            nonce,
-            flags: 0,
-        });
+        let asked = Asked::Enter { token, created: Some(name.clone()) };
+        self.ask_tracker(now, token, asked, |request| ToTracker::Create { request, name, capacity, nonce, flags: 0 });
     }
 
     /// Leaves or deletes a room, once what was said there is acknowledged by those who are linked.
@@ -165,7 +166,7 @@ impl Peer {
             Asked::Login | Asked::Identify { .. } | Asked::Look { .. } => false,
             Asked::Plain { token: of }
             | Asked::Logout { token: of }
-            | Asked::Enter { token: of }
+            | Asked::Enter { token: of, .. }
             | Asked::Exit { token: of, .. }
             | Asked::Peers { token: of, .. }
             | Asked::Rooms { token: of, .. }
@@ -272,22 +273,24 @@ impl Peer {
     fn block(&mut self, now: Time, token: u64, user: Name, out: &mut Out) {
         let Some(id) = self.resolve(now, token, &user, Request::Block { user: user.clone() }) else { return };
         let person = self.people.entry(&id);
-        let (key, name) = (person.pinned, person.name.clone());
-        if !person.blocked {
-            person.blocked = true;
+        let (pinned, changed, name, former) = (person.pinned, person.changed, person.name.clone(), person.blocked);
+        if !former {
+            self.people.set_blocked(&id, true);
             self.changes.push(Change::Blocked { realm: id.0, name: id.1, blocked: true });
-            if let Some(key) = key {
+            for key in [pinned, changed].into_iter().flatten() {
                 if let Some(conn) = self.links.up(&key) {
                     self.end_link(conn, Goodbye::Blocked, out);
                 }
-                self.drop_waiting(&name, key);
+                self.forget_waiting(&key);
+                self.drop_waiting(key);
             }
         }
         self.note(Note::Blocked { user: name, blocked: true });
         self.outcome(token, None);
     }
 
-    fn drop_waiting(&mut self, name: &Name, key: crate::identity::Key) {
+    /// Nothing that waits for a key is sent to it.
+    fn drop_waiting(&mut self, key: crate::identity::Key) {
         let places = self.rooms.keys().map(|room| Some(*room)).chain([None]).collect::<Vec<_>>();
         let mut count = 0;
         for place in places {
@@ -297,9 +300,7 @@ impl Peer {
             }
             count += dropped;
         }
-        if count > 0 {
-            self.note(Note::Dropped { user: name.clone(), count });
-        }
+        self.note_dropped(key, count);
     }
 
     fn unblock(&mut self, now: Time, token: u64, user: Name) {
@@ -309,9 +310,9 @@ impl Peer {
         let person = self.people.entry(&id);
         let name = person.name.clone();
         if person.blocked {
-            person.blocked = false;
             person.held = false;
             person.redial.reset();
+            self.people.set_blocked(&id, false);
             self.changes.push(Change::Blocked { realm: id.0, name: id.1.clone(), blocked: false });
             self.consider_dial(now, &id);
         }
@@ -372,12 +373,14 @@ impl Peer {
 
     fn seen(&self, id: &PersonId, person: &Person) -> PeerSeen {
         let link = person.pinned.and_then(|key| self.links.up(&key)).and_then(|conn| self.links.find(conn));
+        // What the tracker told before it was lost may not hold any more.
+        let online = person.online && self.session.up().is_some();
         let status = match (link, person.online) {
-            (None, false) => Status::Offline,
+            (None, _) if !online => Status::Offline,
             (Some(_), false) => Status::Online,
-            (_, true) => person.status,
+            (_, _) => person.status,
         };
-        let reachable = person.online || link.is_some();
+        let reachable = online || link.is_some();
         PeerSeen {
             user: if id.0 == Realm::Lan { id.1.clone() } else { person.name.clone() },
             address: person.endpoints.first().copied().or(link.map(|link| link.remote)).filter(|_| reachable),

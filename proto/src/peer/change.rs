@@ -84,7 +84,8 @@ pub enum Change {
         /// What makes it this room.
         record: CreationRecord,
     },
-    /// A room that this peer is in no longer; what waits there is dropped. Its last number there is kept.
+    /// A room that this peer is in no longer; what waits there is dropped. How far its logs were followed
+    /// is kept.
     RoomForgotten {
         /// Which.
         room: RoomId,
@@ -171,6 +172,17 @@ pub struct RoomLog {
     pub known: Vec<(EntryId, Vec<EntryId>)>,
 }
 
+/// What is kept of a room that was left: the others have followed this peer's numbers, as it has followed theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftRoom {
+    /// Which.
+    pub room: RoomId,
+    /// This peer's own last number there; 0 for none.
+    pub said: u64,
+    /// How far each author's log was followed.
+    pub seen: Vec<(Key, Have)>,
+}
+
 /// Something said that is not acknowledged by all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,9 +218,9 @@ pub struct State {
     pub blocked: Vec<(Realm, Name)>,
     /// Rooms.
     pub rooms: Vec<RoomLog>,
-    /// Rooms that this peer has left, with its last number there: if it comes back, its numbers go on.
+    /// Rooms that this peer was in: if it comes back, it goes on where it was.
     #[serde(default)]
-    pub left: Vec<(RoomId, u64)>,
+    pub left: Vec<LeftRoom>,
     /// The last number of what this peer said outside of rooms; 0 for none.
     pub private_said: u64,
     /// How far each author was followed outside of rooms.
@@ -249,16 +261,17 @@ impl State {
             }
             Change::RoomEntered { record } => {
                 let id = record.id();
-                let said = self.left.iter().find(|(room, _)| *room == id).map_or(0, |(_, said)| *said);
-                self.left.retain(|(room, _)| *room != id);
-                self.rooms.push(RoomLog { record: record.clone(), said, seen: Vec::new(), known: Vec::new() });
+                let left = self.left.iter().position(|left| left.room == id).map(|index| self.left.remove(index));
+                let (said, seen) = left.map_or((0, Vec::new()), |left| (left.said, left.seen));
+                self.rooms.push(RoomLog { record: record.clone(), said, seen, known: Vec::new() });
             }
             Change::RoomForgotten { room } => {
-                let said = self.room_mut(*room).map_or(0, |kept| kept.said);
-                if said > 0 {
-                    self.left.push((*room, said));
+                if let Some(index) = self.rooms.iter().position(|kept| kept.record.id() == *room) {
+                    let RoomLog { said, seen, .. } = self.rooms.remove(index);
+                    if said > 0 || !seen.is_empty() {
+                        self.left.push(LeftRoom { room: *room, said, seen });
+                    }
                 }
-                self.rooms.retain(|kept| kept.record.id() != *room);
                 self.unacknowledged
                     .retain(|kept| !matches!(kept, Unacknowledged::Entry { entry, .. } if entry.entry.room == *room));
             }

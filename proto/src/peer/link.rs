@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// Rooms in which a link may be ready before this peer knows of it.
+const EARLY_ROOMS_MAX: usize = 512;
+
 /// How far a connection has come.
 #[derive(Debug)]
 pub enum Stage {
@@ -47,6 +50,21 @@ pub struct Cursor {
     pub sent: u64,
 }
 
+/// How a room is ready that is not shared as far as this peer knows.
+#[derive(Debug)]
+pub enum Early {
+    /// The other end said so, and the roster is not there yet.
+    Hello {
+        /// What it has.
+        have: Have,
+        /// Its heads.
+        heads: Vec<EntryId>,
+    },
+    /// It was ready before one of the two left. It may have said so again, for its next stay, before this peer knew of
+    /// the last one's end; so that is not waited for.
+    Paused,
+}
+
 /// One connection to another peer.
 #[derive(Debug)]
 pub struct Link {
@@ -68,10 +86,12 @@ pub struct Link {
     pub asked_by: Option<u64>,
     /// When something was last heard.
     pub heard: Time,
+    /// Whether it is doubted, and until when something has to be heard.
+    pub doubted: Option<Time>,
     /// Where the other end is ready for messages, and how far they were sent.
     pub cursors: BTreeMap<Place, Cursor>,
-    /// Rooms in which the other end is ready, and this peer does not know of it yet: what it has, its heads.
-    pub early_rooms: BTreeMap<RoomId, (Have, Vec<EntryId>)>,
+    /// Rooms in which the other end is ready, and this peer does not count it among the members.
+    pub early_rooms: BTreeMap<RoomId, Early>,
     /// Bytes sent and not acknowledged, roughly: below a bound, messages go out at once; above it, in bulk turns.
     pub in_flight: usize,
     /// Whether a bulk turn is wanted, and whether it was asked for.
@@ -98,6 +118,7 @@ impl Link {
             key: None,
             asked_by: None,
             heard: now,
+            doubted: None,
             cursors: BTreeMap::new(),
             early_rooms: BTreeMap::new(),
             in_flight: 0,
@@ -105,6 +126,20 @@ impl Link {
             awaits_turn: false,
             pings: BTreeMap::new(),
             reading: true,
+        }
+    }
+
+    /// The other end is ready in a room that is not shared.
+    pub fn note_early(&mut self, room: RoomId, early: Early) {
+        if self.early_rooms.len() < EARLY_ROOMS_MAX || self.early_rooms.contains_key(&room) {
+            self.early_rooms.insert(room, early);
+        }
+    }
+
+    /// A room is not shared any more.
+    pub fn pause_room(&mut self, room: RoomId) {
+        if self.cursors.remove(&Some(room)).is_some() {
+            self.note_early(room, Early::Paused);
         }
     }
 
@@ -120,6 +155,8 @@ impl Link {
 pub struct Links {
     links: BTreeMap<ConnId, Link>,
     up: BTreeMap<Key, ConnId>,
+    /// Links that gave way to another one, which is not up yet: nobody is told that they are lost.
+    yielded: BTreeMap<Key, (PersonId, SocketAddr)>,
 }
 
 impl Links {
@@ -166,6 +203,18 @@ impl Links {
             let former = self.up.insert(key, conn);
             assert!(former.is_none_or(|former| former == conn), "one link a pair");
         }
+    }
+
+    /// A link gave way to another one of the same key.
+    pub fn yielded(&mut self, key: Key, id: PersonId, address: SocketAddr) {
+        if !self.up.contains_key(&key) {
+            self.yielded.insert(key, (id, address));
+        }
+    }
+
+    /// Takes what was noted of a link that gave way.
+    pub fn take_yielded(&mut self, key: &Key) -> Option<(PersonId, SocketAddr)> {
+        self.yielded.remove(key)
     }
 
     /// The links that want a bulk turn and have not asked for it; they count as having asked from now on.

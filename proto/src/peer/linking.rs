@@ -26,6 +26,8 @@ use crate::{
 
 /// How long the larger key leaves dialling to the smaller, so that two seldom dial each other at once.
 const YIELD_MS: u64 = 1_000;
+/// How long a connection that is doubted has to answer.
+pub(super) const GRACE_MS: u64 = 5_000;
 
 impl Peer {
     /// Whether this peer wants a link to a person: something waits for it, it is talked to, or a room is shared.
@@ -35,7 +37,7 @@ impl Peer {
     }
 
     /// Whether a person is an account in a room with this peer: then the tracker tells of it unasked.
-    fn shares_room(&self, id: &PersonId) -> bool {
+    pub(super) fn shares_room(&self, id: &PersonId) -> bool {
         id.0 != Realm::Lan && self.rooms.values().any(|room| room.members.contains(&id.1))
     }
 
@@ -73,7 +75,8 @@ impl Peer {
     }
 
     pub(super) fn on_dial_due(&mut self, now: Time, key: Key, out: &mut Out) {
-        let Some(id) = self.people.any_with_key(&key).cloned() else { return };
+        self.miss_yielded(&key);
+        let Some(id) = self.person_with(&key) else { return };
         if self.links.up(&key).is_some() || !self.wants_link(&id, &key) || self.stopping {
             return;
         }
@@ -90,6 +93,13 @@ impl Peer {
             self.look_up(&id.1);
         } else {
             self.dial_person(now, &id, key, out);
+        }
+    }
+
+    /// A link that gave way to another one is lost, since no other came.
+    pub(super) fn miss_yielded(&mut self, key: &Key) {
+        if let Some((id, address)) = self.links.take_yielded(key) {
+            self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1, address: Some(address) });
         }
     }
 
@@ -166,7 +176,8 @@ impl Peer {
     }
 
     pub(super) fn on_link_accepted(&mut self, now: Time, conn: ConnId, remote: SocketAddr, out: &mut Out) {
-        let full = self.links.unknown() >= self.limits.links_unknown_max
+        // Those that are being closed wait for the disk, and count as well.
+        let full = self.links.unknown() + self.closing.len() >= self.limits.links_unknown_max
             || self.links.len() >= self.limits.links_max + self.limits.links_unknown_max;
         if full || self.stopping {
             out.close(conn, CloseHow::Abort);
@@ -185,9 +196,7 @@ impl Peer {
 
     /// A dial did not lead to a channel: the next address, or a wait.
     pub(super) fn on_dial_failed(&mut self, now: Time, conn: ConnId, why: Result<Fault, Refusal>, out: &mut Out) {
-        self.timers.clear(Timer::Progress(conn));
-        self.timers.clear(Timer::Alive(conn));
-        let Some(link) = self.links.remove(conn) else { return };
+        let Some(link) = self.forget_link(conn) else { return };
         if let Some(token) = link.asked_by {
             self.connecting.remove(&token);
             let address = link.remote;
@@ -235,6 +244,7 @@ impl Peer {
         if let Some(link) = self.links.find_mut(conn) {
             if !bytes.is_empty() {
                 link.heard = now;
+                link.doubted = None;
             }
             if let Some(channel) = &mut link.channel {
                 channel.handle_bytes(bytes);
@@ -270,7 +280,7 @@ impl Peer {
     /// The dialled end has shown its key; it has not seen ours yet.
     fn on_link_identified(&mut self, now: Time, conn: ConnId, key: Key, out: &mut Out) {
         let up = self.links.up(&key).is_some();
-        let known = self.people.any_with_key(&key).cloned();
+        let known = self.person_with(&key);
         let Some(link) = self.links.find_mut(conn) else { return };
         if link.expected.is_some_and(|expected| expected != key) {
             return self.on_link_fault(now, conn, Fault::UnexpectedKey, out);
@@ -279,8 +289,7 @@ impl Peer {
             self.connecting.remove(&token);
             self.outcome(token, Some(Problem::AlreadyLinked { user }));
             out.close(conn, CloseHow::Abort);
-            self.timers.clear(Timer::Progress(conn));
-            self.links.remove(conn);
+            self.forget_link(conn);
             return;
         }
         if let Some(channel) = &mut link.channel {
@@ -319,11 +328,17 @@ impl Peer {
 
     pub(super) fn on_link_up(&mut self, now: Time, conn: ConnId, id: &PersonId) {
         let me = self.identity.key();
-        let blocked = self.people.find(id).is_none_or(|person| person.usable_key().is_none());
+        let usable = self.people.find(id).is_some_and(|person| person.usable_key().is_some());
         let Some(link) = self.links.find_mut(conn) else { return };
         let Some(key) = link.key else { return };
-        if blocked {
+        if !matches!(link.stage, Stage::Greeting { hello: Some(_), .. }) {
+            return;
+        }
+        if self.people.is_key_blocked(&key) {
             return self.refuse_link(conn, Goodbye::Blocked);
+        }
+        if !usable {
+            return self.refuse_link(conn, Goodbye::Disconnected);
         }
         let (dialled, address, asked_by) = (link.dialled, link.remote, link.asked_by.take());
         let Stage::Greeting { hello: Some((_, _, have)), .. } = &link.stage else { return };
@@ -340,6 +355,8 @@ impl Peer {
                 self.outcome(token, Some(Problem::AlreadyLinked { user: id.1.clone() }));
             }
             if !stays {
+                // Whoever dials again may have lost the former one without this end's noticing.
+                self.doubt_link(now, former);
                 return self.refuse_link(conn, Goodbye::Duplicate);
             }
             self.refuse_link(former, Goodbye::Duplicate);
@@ -364,7 +381,7 @@ impl Peer {
         if id.0 == Realm::Lan {
             person.wanted = dialled;
         }
-        if former.is_none() {
+        if former.is_none() && self.links.take_yielded(&key).is_none() {
             let notice = Notice::Peer { what: PeerEvent::Linked, user: id.1.clone(), address: Some(address) };
             self.tell(notice);
         }
@@ -372,23 +389,47 @@ impl Peer {
         self.greet_rooms(now, conn);
     }
 
-    /// Ends a connection with a goodbye, as part of this event's output.
-    pub(super) fn refuse_link(&mut self, conn: ConnId, reason: Goodbye) {
+    /// Takes a connection out, and answers the pings over it.
+    fn forget_link(&mut self, conn: ConnId) -> Option<Link> {
         self.timers.clear(Timer::Progress(conn));
         self.timers.clear(Timer::Alive(conn));
-        let Some(link) = self.links.remove(conn) else { return };
-        if let Some(token) = link.asked_by {
-            self.connecting.remove(&token);
-            let address = link.remote;
-            let fault = if reason == Goodbye::Blocked { Fault::Blocked } else { Fault::UnexpectedKey };
-            self.outcome(token, Some(Problem::LinkFault { address, fault }));
+        let mut link = self.links.remove(conn)?;
+        if let Some((_, user)) = &link.person {
+            for (token, _) in std::mem::take(&mut link.pings).into_values() {
+                if self.connecting.remove(&token).is_some() {
+                    self.outcome(token, Some(Problem::NotLinked { user: user.clone() }));
+                }
+            }
         }
-        if let Some(id) = &link.person
-            && let Some(person) = self.people.find_mut(id)
+        Some(link)
+    }
+
+    /// Someone is not being dialled by that connection any more.
+    fn clear_dialling(&mut self, id: Option<&PersonId>, conn: ConnId) {
+        if let Some(person) = id.and_then(|id| self.people.find_mut(id))
             && person.dialling == Some(conn)
         {
             person.dialling = None;
         }
+    }
+
+    /// Ends a connection with a goodbye, as part of this event's output.
+    pub(super) fn refuse_link(&mut self, conn: ConnId, reason: Goodbye) {
+        let Some(link) = self.forget_link(conn) else { return };
+        if let Some(token) = link.asked_by {
+            self.connecting.remove(&token);
+            let address = link.remote;
+            let problem = match reason {
+                Goodbye::Quit => Problem::Stopping,
+                Goodbye::Blocked => Problem::LinkFault { address, fault: Fault::Blocked },
+                Goodbye::Busy => Problem::LinkFault { address, fault: Fault::TooManyConnections },
+                Goodbye::Replaced | Goodbye::Duplicate | Goodbye::Disconnected => {
+                    Problem::LinkFault { address, fault: Fault::UnexpectedKey }
+                }
+            };
+            self.outcome(token, Some(problem));
+        }
+        self.clear_dialling(link.person.as_ref(), conn);
         if let Some(channel) = link.channel {
             self.closing.insert(conn, channel);
             self.say_to_peer(conn, ToPeer::Bye { reason });
@@ -404,11 +445,11 @@ impl Peer {
         if established {
             self.refuse_link(conn, reason);
         } else {
-            self.timers.clear(Timer::Progress(conn));
-            if let Some(token) = self.links.remove(conn).and_then(|link| link.asked_by) {
+            if let Some(token) = self.forget_link(conn).and_then(|link| link.asked_by) {
                 self.connecting.remove(&token);
                 self.outcome(token, Some(Problem::Stopping));
             }
+            self.clear_dialling(person.as_ref(), conn);
             out.close(conn, CloseHow::Abort);
         }
         if let (true, Some(id)) = (up, person) {
@@ -419,37 +460,39 @@ impl Peer {
     fn on_link_bye(&mut self, now: Time, conn: ConnId, reason: Goodbye, out: &mut Out) {
         out.close(conn, CloseHow::Flush);
         let person = self.links.find(conn).and_then(|link| link.person.clone());
-        if let Some(id) = &person
-            && let Some(person) = self.people.find_mut(id)
-            && matches!(reason, Goodbye::Blocked | Goodbye::Disconnected)
-        {
-            person.held = true;
+        match reason {
+            Goodbye::Duplicate => return self.on_link_duplicate(now, conn),
+            Goodbye::Blocked | Goodbye::Disconnected => {
+                if let Some(person) = person.and_then(|id| self.people.find_mut(&id)) {
+                    person.held = true;
+                }
+            }
+            Goodbye::Quit | Goodbye::Replaced | Goodbye::Busy => {}
         }
-        if reason == Goodbye::Duplicate {
-            // The other link stays, or is about to stand; where it does not, this one is missed soon.
-            self.timers.clear(Timer::Progress(conn));
-            self.timers.clear(Timer::Alive(conn));
-            let link = self.links.remove(conn);
-            if let Some(link) = &link
-                && let (Some(token), Some(key)) = (link.asked_by, link.key)
-                && self.connecting.remove(&token).is_some()
-            {
-                let user = self.people.any_with_key(&key).map_or_else(|| self.me.clone(), |id| id.1.clone());
-                self.outcome(token, Some(Problem::AlreadyLinked { user }));
-            }
-            if let (Some(id), Some(link)) = (person, link) {
-                if let Some(person) = self.people.find_mut(&id)
-                    && person.dialling == Some(conn)
-                {
-                    person.dialling = None;
-                }
-                if let (Some(key), true) = (link.key, link.is_up()) {
-                    self.timers.set_earlier(Timer::Dial(key), now + ms(YIELD_MS));
-                }
-            }
-            return;
+        if self.links.find(conn).is_some_and(|link| link.dialled && !link.is_up()) {
+            let held = matches!(reason, Goodbye::Blocked | Goodbye::Disconnected);
+            return self.on_dial_failed(now, conn, Ok(if held { Fault::Blocked } else { Fault::Cut }), out);
         }
         self.on_link_lost(now, conn, None, out);
+    }
+
+    /// The other end says that another link stays. It stands, or is about to; where it does not, it is missed soon.
+    fn on_link_duplicate(&mut self, now: Time, conn: ConnId) {
+        let Some(link) = self.forget_link(conn) else { return };
+        self.clear_dialling(link.person.as_ref(), conn);
+        let Some(key) = link.key else { return };
+        if let Some(token) = link.asked_by
+            && self.connecting.remove(&token).is_some()
+        {
+            let user = self.person_with(&key).map_or_else(|| self.me.clone(), |id| id.1);
+            self.outcome(token, Some(Problem::AlreadyLinked { user }));
+        }
+        if let (true, Some(id)) = (link.is_up(), link.person) {
+            self.links.yielded(key, id, link.remote);
+        }
+        if self.links.up(&key).is_none() {
+            self.timers.set_earlier(Timer::Dial(key), now + ms(YIELD_MS));
+        }
     }
 
     /// A connection is gone; without a fault, in order.
@@ -457,25 +500,17 @@ impl Peer {
         let Some(link) = self.links.find(conn) else { return };
         if !link.is_up() {
             if link.dialled {
-                return self.on_dial_failed(now, conn, Ok(fault.unwrap_or(Fault::Blocked)), out);
+                return self.on_dial_failed(now, conn, Ok(fault.unwrap_or(Fault::Cut)), out);
             }
             let address = link.remote;
-            self.timers.clear(Timer::Progress(conn));
-            self.timers.clear(Timer::Alive(conn));
-            self.links.remove(conn);
+            self.forget_link(conn);
             if let Some(fault) = fault {
                 self.on_stranger(now, fault, address);
             }
             return;
         }
-        self.timers.clear(Timer::Alive(conn));
-        let Some(link) = self.links.remove(conn) else { return };
+        let Some(link) = self.forget_link(conn) else { return };
         let Some(id) = link.person else { return };
-        for (token, _) in link.pings.into_values() {
-            if self.connecting.remove(&token).is_some() {
-                self.outcome(token, Some(Problem::NotLinked { user: id.1.clone() }));
-            }
-        }
         if let Some(fault) = fault {
             self.counters.count(fault);
             self.note(Note::LinkFault { user: id.1.clone(), address: Some(link.remote), fault });
@@ -486,6 +521,17 @@ impl Peer {
         {
             let wait = person.redial.next_wait(&mut self.jitter);
             self.timers.set_earlier(Timer::Dial(key), now + wait);
+        }
+    }
+
+    /// A link has 5 s to answer, or it is given up.
+    pub(super) fn doubt_link(&mut self, now: Time, conn: ConnId) {
+        let Some(link) = self.links.find_mut(conn) else { return };
+        if link.doubted.is_none() {
+            let until = now + ms(GRACE_MS);
+            link.doubted = Some(until);
+            self.timers.set_earlier(Timer::Alive(conn), until);
+            self.ping_link(conn);
         }
     }
 

@@ -17,11 +17,12 @@ use std::{
 };
 
 use super::{
-    change::{Change, State, Unacknowledged},
+    change::{Change, LeftRoom, Realm, State, Unacknowledged},
     interface::{Command, Note, Notice, Problem, Start},
     link::{Links, Stage},
+    linking::GRACE_MS,
     outbox::{Message, Outbox, Place},
-    people::People,
+    people::{People, PersonId},
     redial::Redial,
     session::Session,
 };
@@ -94,6 +95,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Whether someone is in it, by the tracker that keeps it.
+    pub(super) fn has(&self, id: &PersonId) -> bool {
+        id.0 == Realm::Tracker(self.record.tracker) && self.members.contains(&id.1)
+    }
+
     /// The roster is another one now: keeps the present heads for each new member.
     pub(super) fn note_arrivals(&mut self) {
         let heads = Arc::<[EntryId]>::from(self.log.newest_heads());
@@ -163,10 +169,8 @@ pub struct Peer {
     /// Channels of connections that are being closed, for what is still queued to them.
     pub(super) closing: BTreeMap<ConnId, Channel>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
-    /// This peer's last numbers in rooms that it left: others have followed them, so they go on if it comes back.
-    pub(super) left: BTreeMap<RoomId, u64>,
-    /// Names of rooms whose making was asked for.
-    pub(super) creating: Vec<Name>,
+    /// Rooms that it left: if it comes back, it goes on where it was.
+    pub(super) left: BTreeMap<RoomId, LeftRoom>,
     pub(super) outbox: Outbox,
     pub(super) private_said: u64,
     pub(super) private_seen: BTreeMap<Key, Have>,
@@ -272,8 +276,7 @@ impl Machine for Peer {
             links: Links::default(),
             closing: BTreeMap::new(),
             rooms,
-            left: left.into_iter().collect(),
-            creating: Vec::new(),
+            left: left.into_iter().map(|left| (left.room, left)).collect(),
             outbox,
             private_said,
             private_seen: private_seen.into_iter().collect(),
@@ -430,21 +433,13 @@ impl Peer {
 
     /// Connections have 5 s to answer, and waits for the next attempt are cut short.
     fn on_network_doubted(&mut self, now: Time) {
-        let grace = ms(5_000);
-        let heard =
-            Time::after_start(now.since_start().saturating_sub(ms(self.limits.silence_ms_max).saturating_sub(grace)));
-        let links = self.links.all_up().map(|(_, conn)| conn).collect::<Vec<_>>();
-        for conn in links {
-            self.ping_link(conn);
-            if let Some(link) = self.links.find_mut(conn) {
-                link.heard = link.heard.min(heard);
-            }
-            self.timers.set(Timer::Alive(conn), now + grace);
+        for (_, conn) in self.links.all_up().collect::<Vec<_>>() {
+            self.doubt_link(now, conn);
         }
         if let super::session::Stage::Up(conn) = self.session.stage {
             self.ping_tracker(conn);
-            self.session.heard = self.session.heard.min(heard);
-            self.timers.set(Timer::Alive(conn), now + grace);
+            self.session.doubted = Some(now + ms(GRACE_MS));
+            self.timers.set_earlier(Timer::Alive(conn), now + ms(GRACE_MS));
         }
         let soon = now + self.jitter.jittered(ms(self.limits.redial_ms_min));
         if self.timers.at(Timer::Tracker).is_some() {
@@ -462,12 +457,18 @@ impl Peer {
     /// A connection has been silent for a while, or for too long.
     fn on_alive_due(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         let tracker = self.session.conn() == Some(conn);
-        let heard = if tracker { Some(self.session.heard) } else { self.links.find(conn).map(|link| link.heard) };
-        let Some(heard) = heard else { return };
-        let silence = ms(self.limits.silence_ms_max);
-        // A link that is not read on purpose can't be heard.
-        let unread = self.links.find(conn).is_some_and(|link| !link.reading);
-        if now - heard >= silence && !unread {
+        let (heard, doubted, reading) = if tracker {
+            (&mut self.session.heard, &mut self.session.doubted, self.session.reading)
+        } else {
+            let Some(link) = self.links.find_mut(conn) else { return };
+            (&mut link.heard, &mut link.doubted, link.reading)
+        };
+        if !reading {
+            // What is not read on purpose can't be heard.
+            (*heard, *doubted) = (now, None);
+        }
+        let (heard, doubted) = (*heard, *doubted);
+        if now - heard >= ms(self.limits.silence_ms_max) || doubted.is_some_and(|until| until <= now) {
             out.close(conn, CloseHow::Abort);
             if tracker {
                 self.on_tracker_lost(now, Some(Fault::Silent), out);
@@ -482,6 +483,9 @@ impl Peer {
             self.ping_link(conn);
         }
         self.set_alive(now, conn, heard);
+        if let Some(until) = doubted {
+            self.timers.set_earlier(Timer::Alive(conn), until);
+        }
     }
 
     /// Sets the next look at a connection that was last heard at `heard`.
@@ -507,7 +511,6 @@ impl Peer {
             return;
         }
         self.stopping = true;
-        self.timers.clear(Timer::Strangers);
         let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();
         for conn in conns {
             self.end_link(conn, Goodbye::Quit, out);
@@ -521,6 +524,8 @@ impl Peer {
             self.outcome(token, Some(Problem::Stopping));
         }
         self.release_crowded(now);
+        // Nothing is waited for any more but the disk.
+        self.timers = Timers::default();
     }
 
     /// The end of an event: what is due because of it, one commit, and every output behind it.
@@ -552,6 +557,7 @@ impl Peer {
             for conn in conns {
                 self.set_reading(conn, out);
             }
+            self.read_tracker(out);
         }
         if self.stopping && !self.stopped && self.durable.is_quiet() {
             self.stopped = true;

@@ -89,14 +89,6 @@ impl Outbox {
         dropped
     }
 
-    /// Nobody gets what waits in that room.
-    pub fn drop_room(&mut self, room: RoomId) {
-        self.queues.retain(|_, places| {
-            places.remove(&Some(room));
-            !places.is_empty()
-        });
-    }
-
     /// What waits for one key waits for another.
     pub fn move_receiver(&mut self, from: &Key, to: Key) {
         for (place, queue) in self.queues.remove(from).unwrap_or_default() {
@@ -126,6 +118,11 @@ impl Outbox {
     /// Everyone for whom something waits.
     pub fn receivers(&self) -> impl Iterator<Item = &Key> {
         self.queues.keys()
+    }
+
+    /// Everyone for whom something waits in a room.
+    pub fn receivers_in(&self, room: RoomId) -> impl Iterator<Item = Key> {
+        self.queues.iter().filter(move |(_, places)| places.contains_key(&Some(room))).map(|(key, _)| *key)
     }
 
     /// How many messages wait for someone, each counted once for each receiver.

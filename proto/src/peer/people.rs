@@ -108,6 +108,10 @@ pub struct People {
     people: BTreeMap<PersonId, Person>,
     by_key: BTreeMap<Key, BTreeSet<PersonId>>,
     verified: BTreeSet<Key>,
+    blocked: BTreeSet<PersonId>,
+    /// What pinned labels look like, and whose that is.
+    looks: BTreeMap<String, PersonId>,
+    labels: usize,
     limits: Limits,
 }
 
@@ -119,26 +123,41 @@ impl People {
             people: BTreeMap::new(),
             by_key: BTreeMap::new(),
             verified: verified.iter().copied().collect(),
+            blocked: BTreeSet::new(),
+            looks: BTreeMap::new(),
+            labels: 0,
             limits: limits.clone(),
         };
         for (realm, name, key) in pins {
             people.pin(&(*realm, name.clone()), *key);
         }
         for (realm, name) in blocked {
-            people.entry(&(*realm, name.clone())).blocked = true;
+            people.set_blocked(&(*realm, name.clone()), true);
         }
         people
     }
 
+    /// Whether someone can be made known: strangers, whom nobody vouches for, take at most half of the room.
+    #[must_use]
+    pub fn has_room_for(&self, id: &PersonId) -> bool {
+        self.people.contains_key(id)
+            || ((id.0 != Realm::Lan || self.labels < self.limits.contacts_max / 2)
+                && (self.people.len() < self.limits.contacts_max || self.forgettable().is_some()))
+    }
+
+    fn forgettable(&self) -> Option<&PersonId> {
+        let forgettable =
+            |person: &Person| person.pinned.is_none() && !person.blocked && !person.wanted && person.dialling.is_none();
+        self.people.iter().find(|(_, person)| forgettable(person)).map(|(id, _)| id)
+    }
+
     /// The person, made known if it was not.
     pub fn entry(&mut self, id: &PersonId) -> &mut Person {
-        if !self.people.contains_key(id) && self.people.len() >= self.limits.contacts_max {
-            let forgettable = |person: &Person| {
-                person.pinned.is_none() && !person.blocked && !person.wanted && person.dialling.is_none()
-            };
-            if let Some(oldest) = self.people.iter().find(|(_, person)| forgettable(person)).map(|(id, _)| id.clone()) {
-                self.people.remove(&oldest);
-            }
+        if !self.people.contains_key(id)
+            && self.people.len() >= self.limits.contacts_max
+            && let Some(oldest) = self.forgettable().cloned()
+        {
+            self.people.remove(&oldest);
         }
         let limits = &self.limits;
         self.people.entry(id.clone()).or_insert_with(|| Person::new(id.1.clone(), limits))
@@ -160,16 +179,26 @@ impl People {
         self.people.iter()
     }
 
-    /// Whose pinned key that is, in a realm.
-    #[must_use]
-    pub fn with_key(&self, realm: Realm, key: &Key) -> Option<&PersonId> {
-        self.by_key.get(key)?.iter().find(|(of, _)| *of == realm)
+    /// Everyone whose pinned key that is, accounts before labels.
+    pub fn ids_of(&self, key: &Key) -> impl Iterator<Item = &PersonId> {
+        self.by_key.get(key).into_iter().flatten()
     }
 
-    /// Someone whose pinned key that is, in any realm; accounts before labels.
+    /// Someone is not talked to any more, or again.
+    pub fn set_blocked(&mut self, id: &PersonId, blocked: bool) {
+        self.entry(id).blocked = blocked;
+        if blocked {
+            self.blocked.insert(id.clone());
+        } else {
+            self.blocked.remove(id);
+        }
+    }
+
+    /// Whether someone with that key, under whatever name, is blocked.
     #[must_use]
-    pub fn any_with_key(&self, key: &Key) -> Option<&PersonId> {
-        self.by_key.get(key)?.first()
+    pub fn is_key_blocked(&self, key: &Key) -> bool {
+        let has = |person: &Person| person.pinned == Some(*key) || person.changed == Some(*key);
+        self.blocked.iter().filter_map(|id| self.people.get(id)).any(has)
     }
 
     /// The key counts for that person from now on.
@@ -177,6 +206,10 @@ impl People {
         let person = self.entry(id);
         let old = person.pinned.replace(key);
         person.changed = None;
+        if id.0 == Realm::Lan && old.is_none() {
+            self.labels += 1;
+            self.looks.entry(id.1.skeleton()).or_insert_with(|| id.clone());
+        }
         if let Some(old) = old
             && let Some(ids) = self.by_key.get_mut(&old)
         {
@@ -232,19 +265,28 @@ impl People {
         self.verified.insert(key);
     }
 
-    /// A label for someone without an account: its name, or with its key behind it where the name is another's.
+    /// A label for someone without an account. `plain`: it is shown by its name alone, unless that looks like another's
+    /// or like a label that has its key; else with its key behind it.
     #[must_use]
-    pub fn label(&self, claimed: &Name, key: &Key) -> PersonId {
-        if let Some(id) = self.with_key(Realm::Lan, key) {
+    pub fn label(&self, claimed: &Name, key: &Key, plain: bool) -> PersonId {
+        let mut known = self.ids_of(key).filter(|id| id.0 == Realm::Lan);
+        if let Some(id) = known.find(|id| plain || id.1.looks_like_label()) {
             return id.clone();
         }
-        let plain = (Realm::Lan, claimed.clone());
-        if self.people.get(&plain).is_none_or(|person| person.pinned.is_none_or(|pinned| pinned == *key)) {
-            return plain;
+        let free = |id: &PersonId| self.people.get(id).is_none_or(|person| person.pinned.is_none_or(|of| of == *key));
+        let own = (Realm::Lan, claimed.clone());
+        let distinct = self.looks.get(&claimed.skeleton()).is_none_or(|other| *other == own);
+        if plain && distinct && free(&own) && !claimed.looks_like_label() {
+            return own;
         }
         let suffix = format!("~{}", key.short());
         let start = claimed.as_str().chars().take(NAME_CHARS_MAX - suffix.len()).collect::<String>();
-        (Realm::Lan, Name::new(&format!("{start}{suffix}")).unwrap_or_else(|_| claimed.clone()))
+        let suffixed = Name::new(&format!("{start}{suffix}")).map(|name| (Realm::Lan, name));
+        // Somebody may have made a key that begins as another one does.
+        suffixed.ok().filter(free).unwrap_or_else(|| {
+            let digits = key.to_string().chars().take(NAME_CHARS_MAX).collect::<String>();
+            (Realm::Lan, Name::new(&digits).unwrap_or_else(|_| claimed.clone()))
+        })
     }
 }
 
@@ -275,20 +317,61 @@ mod tests {
         assert_eq!((person.pinned, person.usable_key()), (Some(ONE), None));
         people.pin(&ana(), TWO);
         assert_eq!(people.find(&ana()).and_then(Person::usable_key), Some(TWO));
-        assert_eq!((people.any_with_key(&ONE), people.any_with_key(&TWO)), (None, Some(&ana())));
+        assert_eq!((people.ids_of(&ONE).next(), people.ids_of(&TWO).next()), (None, Some(&ana())));
     }
 
     #[test]
-    fn a_second_of_one_name_is_labelled_with_its_key() {
+    fn a_second_of_one_name_is_labelled_with_its_key_and_so_is_who_looks_like_one_or_like_a_label() {
         let mut people = nobody();
         let name = ana().1;
-        assert_eq!(people.label(&name, &ONE), ana());
+        let label = |people: &People, text: &str, key: &Key| {
+            people.label(&Name::new(text).expect("valid"), key, true).1.as_str().to_owned()
+        };
+        assert_eq!(label(&people, "ana", &ONE), "ana");
+        assert_eq!(people.label(&name, &ONE, false).1.as_str(), "ana~01010101");
         people.pin(&ana(), ONE);
-        assert_eq!(people.label(&name, &ONE), ana());
-        assert_eq!(people.label(&name, &TWO).1.as_str(), "ana~02020202");
+        assert_eq!(label(&people, "ana", &ONE), "ana");
+        assert_eq!(label(&people, "ana", &TWO), "ana~02020202");
+        assert_eq!(label(&people, "аnа", &TWO), "аnа~02020202");
+        assert_eq!(label(&people, "bia~01010101", &TWO), "bia~01010101~02020202");
+        assert_eq!(people.label(&name, &ONE, false).1.as_str(), "ana~01010101", "the plain one is not distinct enough");
+        let mut alike = TWO;
+        alike.0[31] = 9;
+        people.pin(&people.label(&name, &alike, true), alike);
+        assert_eq!(label(&people, "ana", &TWO), "02020202020202020202020202020202");
         let long = Name::new(&"é".repeat(32)).expect("valid");
         people.pin(&(Realm::Lan, long.clone()), ONE);
-        assert_eq!(people.label(&long, &TWO).1.as_str().chars().count(), 32);
+        assert_eq!(people.label(&long, &TWO, true).1.as_str().chars().count(), 32);
+    }
+
+    #[test]
+    fn a_key_is_blocked_under_every_name() {
+        let mut people = nobody();
+        let account = (Realm::Tracker(Key([9; 32])), ana().1);
+        people.pin(&account, ONE);
+        people.show_key(&account, TWO);
+        assert!(!people.is_key_blocked(&ONE));
+        people.set_blocked(&account, true);
+        assert!(people.is_key_blocked(&ONE) && people.is_key_blocked(&TWO));
+        people.set_blocked(&account, false);
+        assert!(!people.is_key_blocked(&ONE));
+    }
+
+    #[test]
+    fn strangers_take_half_of_the_room_and_past_all_of_it_nobody_new_is_known() {
+        let mut people = People::restored(&Limits { contacts_max: 4, ..Limits::DEFAULT }, &[], &[], &[]);
+        let id = |realm, number: u8| (realm, Name::new(&format!("x{number}")).expect("valid"));
+        let tracker = Realm::Tracker(TWO);
+        for number in 0..2 {
+            assert!(people.has_room_for(&id(Realm::Lan, number)));
+            people.pin(&id(Realm::Lan, number), Key([number; 32]));
+        }
+        assert!(!people.has_room_for(&id(Realm::Lan, 2)) && people.has_room_for(&id(Realm::Lan, 1)));
+        for number in 0..2 {
+            assert!(people.has_room_for(&id(tracker, number)));
+            people.pin(&id(tracker, number), Key([number; 32]));
+        }
+        assert!(!people.has_room_for(&id(tracker, 2)) && people.has_room_for(&id(tracker, 1)));
     }
 
     #[test]

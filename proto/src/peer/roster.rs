@@ -1,14 +1,17 @@
 //! Rooms: who is in them by the tracker's word, and which links are ready for their entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    change::{Change, Realm},
+    change::{Change, LeftRoom, Realm},
     interface::{Note, Notice},
+    link::Early,
     machine::{Peer, Room, Timer},
     people::Person,
+    session::Asked,
 };
 use crate::{
+    identity::Key,
     machine::ConnId,
     names::Name,
     room::Log,
@@ -21,9 +24,6 @@ use crate::{
     },
 };
 
-/// Rooms in which a link may be ready before this peer knows of it.
-const EARLY_ROOMS_MAX: usize = 512;
-
 impl Peer {
     /// A room that this peer is in, whole.
     pub(super) fn on_room(&mut self, now: Time, state: RoomState) {
@@ -31,24 +31,26 @@ impl Peer {
         if Some(state.record.tracker) != self.session.key {
             return;
         }
-        let created = self.creating.iter().position(|name| *name == state.record.name);
-        if let Some(created) = created {
-            self.creating.remove(created);
-        }
+        let asked =
+            |asked: &Asked| matches!(asked, Asked::Enter { created: Some(name), .. } if *name == state.record.name);
+        let created = self.session.asked.values().any(asked);
         if !self.rooms.contains_key(&id) {
             self.changes.push(Change::RoomEntered { record: state.record.clone() });
         }
-        let (limits, said) = (&self.limits, self.left.remove(&id).unwrap_or(0));
+        let (limits, left) = (&self.limits, self.left.remove(&id));
         let room = self.rooms.entry(id).or_insert_with(|| Room {
             record: state.record.clone(),
             owner: state.owner.clone(),
             capacity: state.capacity,
             epoch: 0,
             members: Vec::new(),
-            arrivals: BTreeMap::new(),
             roster_known: false,
             fresh: false,
-            log: Log::of_newcomer(limits, said),
+            log: left.map_or_else(
+                || Log::of_newcomer(limits, 0, &[]),
+                |left| Log::of_newcomer(limits, left.said, &left.seen),
+            ),
+            arrivals: BTreeMap::new(),
         });
         let former = std::mem::replace(&mut room.members, state.members.to_vec());
         let was_known = std::mem::replace(&mut room.roster_known, true);
@@ -62,16 +64,25 @@ impl Peer {
             for (what, user) in left.chain(joined) {
                 let notice = Notice::Room { room: name.clone(), what, user: user.clone(), members: members.clone() };
                 self.tell(notice);
-                if what == RoomEvent::Left {
-                    self.drop_receiver(id, user);
-                }
             }
         } else {
-            let what = if created.is_some() { RoomEvent::Created } else { RoomEvent::Joined };
+            let what = if created { RoomEvent::Created } else { RoomEvent::Joined };
             self.tell(Notice::Room { room: name, what, user: self.me.clone(), members: members.clone() });
         }
+        self.drop_strangers(id);
         for user in &members {
             self.on_member(now, id, user);
+        }
+    }
+
+    /// What waits for those who are no members is dropped: they may have left while this peer was away.
+    fn drop_strangers(&mut self, id: RoomId) {
+        let realm = self.realm();
+        let Some(room) = self.rooms.get(&id) else { return };
+        let keys = room.members.iter().filter_map(|user| self.people.find(&(realm, user.clone()))?.pinned);
+        let keys = keys.collect::<BTreeSet<_>>();
+        for key in self.outbox.receivers_in(id).filter(|key| !keys.contains(key)).collect::<Vec<_>>() {
+            self.drop_receiver(id, key);
         }
     }
 
@@ -87,7 +98,9 @@ impl Peer {
                     room.members.push(user.clone());
                 }
             }
-            RoomEvent::Left | RoomEvent::Evicted => room.members.retain(|member| member != user),
+            RoomEvent::Left | RoomEvent::Evicted => {
+                room.members.retain(|member| member != user);
+            }
             RoomEvent::Owner => room.owner = user.clone(),
             RoomEvent::Deleted => room.members.clear(),
         }
@@ -105,7 +118,12 @@ impl Peer {
         self.tell(Notice::Room { room: name, what, user: user.clone(), members });
         match what {
             RoomEvent::Joined | RoomEvent::Created => self.on_member(now, id, user),
-            RoomEvent::Left | RoomEvent::Evicted => self.drop_receiver(id, user),
+            RoomEvent::Left | RoomEvent::Evicted => {
+                let person = self.people.find(&(self.realm(), user.clone()));
+                if let Some(key) = person.and_then(|person| person.pinned) {
+                    self.drop_receiver(id, key);
+                }
+            }
             RoomEvent::Owner | RoomEvent::Deleted => {}
         }
     }
@@ -114,19 +132,34 @@ impl Peer {
     pub(super) fn forget_room(&mut self, id: RoomId, what: Option<RoomEvent>, user: &Name) {
         let Some(room) = self.rooms.remove(&id) else { return };
         self.timers.clear(Timer::Room(id));
-        if room.log.next_seq() > 1 {
-            self.left.insert(id, room.log.next_seq() - 1);
+        let (said, seen) = room.log.followed();
+        if said > 0 || !seen.is_empty() {
+            self.left.insert(id, LeftRoom { room: id, said, seen });
         }
-        self.outbox.drop_room(id);
         self.changes.push(Change::RoomForgotten { room: id });
-        let conns = self.links.iter().map(|(conn, _)| conn).collect::<Vec<_>>();
-        for conn in conns {
-            if let Some(link) = self.links.find_mut(conn) {
-                link.cursors.remove(&Some(id));
-            }
-        }
         if let Some(what) = what {
             self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members: room.members });
+        }
+        for key in self.outbox.receivers_in(id).collect::<Vec<_>>() {
+            let count = self.outbox.drop_place(&key, Some(id));
+            self.note_dropped(key, count);
+        }
+        for (_, conn) in self.links.all_up().collect::<Vec<_>>() {
+            if let Some(link) = self.links.find_mut(conn) {
+                link.pause_room(id);
+            }
+        }
+    }
+
+    /// Something said will not reach whoever has that key.
+    pub(super) fn note_dropped(&mut self, key: Key, count: usize) {
+        if let Some(link) = self.links.up(&key).and_then(|conn| self.links.find_mut(conn))
+            && self.outbox.waiting(&key) == 0
+        {
+            link.in_flight = 0;
+        }
+        if let (Some((_, user)), true) = (self.person_with(&key), count > 0) {
+            self.note(Note::Dropped { user, count });
         }
     }
 
@@ -160,22 +193,20 @@ impl Peer {
         let have = room.log.have_of(&key);
         // Not the present heads: what was said since it came, it is to wait for.
         let heads = room.arrivals.get(&user).map_or_else(Vec::new, |heads| heads.to_vec());
-        let heads = List::truncated(heads);
-        self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads });
-        if let Some((have, heads)) = early {
-            self.on_room_hello(now, conn, id, have, heads);
+        self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads: List::truncated(heads) });
+        match early {
+            Some(Early::Hello { have, heads }) => self.on_room_hello(now, conn, id, have, heads),
+            Some(Early::Paused) => self.on_place_ready(conn, Some(id), Have::default()),
+            None => {}
         }
     }
 
     pub(super) fn on_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
         let Some(link) = self.links.find_mut(conn) else { return };
-        let (Some(key), Some((_, user))) = (link.key, link.person.clone()) else { return };
-        let member = self.rooms.get(&id).is_some_and(|room| room.members.contains(&user));
+        let (Some(key), Some(person)) = (link.key, link.person.clone()) else { return };
+        let member = self.rooms.get(&id).is_some_and(|room| room.has(&person));
         if !member {
-            if link.early_rooms.len() < EARLY_ROOMS_MAX {
-                link.early_rooms.insert(id, (have, heads));
-            }
-            return;
+            return link.note_early(id, Early::Hello { have, heads });
         }
         if let Some(room) = self.rooms.get_mut(&id) {
             let kept = room.log.take_baseline(key, &heads);
@@ -187,18 +218,15 @@ impl Peer {
         self.on_place_ready(conn, Some(id), have);
     }
 
-    /// Someone is no member any more: what waits for it there is dropped.
-    fn drop_receiver(&mut self, room: RoomId, user: &Name) {
-        let id = (self.realm(), user.clone());
-        let Some(key) = self.people.find(&id).and_then(|person| person.pinned) else { return };
+    /// Whoever has that key is no member any more: what waits for it there is dropped.
+    fn drop_receiver(&mut self, room: RoomId, key: Key) {
         let count = self.outbox.drop_place(&key, Some(room));
         if count > 0 {
             self.changes.push(Change::ReceiverDropped { room: Some(room), receiver: key });
-            self.note(Note::Dropped { user: user.clone(), count });
         }
+        self.note_dropped(key, count);
         if let Some(link) = self.links.up(&key).and_then(|conn| self.links.find_mut(conn)) {
-            link.cursors.remove(&Some(room));
-            link.early_rooms.remove(&room);
+            link.pause_room(room);
         }
     }
 }

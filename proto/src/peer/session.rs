@@ -23,7 +23,7 @@ use crate::{
     time::Time,
     wire::{
         room::RoomId,
-        tracker::{PeerRow, RoomRow},
+        tracker::{Claimed, PeerRow, RoomRow},
     },
 };
 
@@ -67,6 +67,8 @@ pub enum Asked {
     Enter {
         /// The request that it answers.
         token: u64,
+        /// The room's name, if it is to be made.
+        created: Option<Name>,
     },
     /// A room was left or deleted.
     Exit {
@@ -140,10 +142,16 @@ pub struct Session {
     pub stood: bool,
     /// The account, while and after it stood.
     pub account: Option<Name>,
+    /// Where this peer said at login that it listens.
+    pub claimed: Option<Claimed>,
     /// Whether the state after login is still coming in.
     pub syncing: bool,
     /// When something was last heard.
     pub heard: Time,
+    /// Whether it is doubted, and until when something has to be heard.
+    pub doubted: Option<Time>,
+    /// Whether it is read.
+    pub reading: bool,
     /// When to try again.
     pub redial: Redial,
     /// The number of the next question.
@@ -165,8 +173,11 @@ impl Session {
             login_token: None,
             stood: false,
             account: None,
+            claimed: None,
             syncing: false,
             heard: Time::ZERO,
+            doubted: None,
+            reading: true,
             redial,
             next_request: 1,
             asked: BTreeMap::new(),
@@ -185,6 +196,16 @@ impl Session {
         match self.stage {
             Stage::Dialling(conn, _) | Stage::Channel(conn) | Stage::LoggingIn(conn) | Stage::Up(conn) => Some(conn),
             Stage::Off | Stage::Resolving(_) | Stage::Confirming(_) | Stage::Waiting => None,
+        }
+    }
+
+    /// Whether an attempt to make it stand is under way.
+    #[must_use]
+    pub const fn is_coming_up(&self) -> bool {
+        match self.stage {
+            Stage::Resolving(_) | Stage::Dialling(..) | Stage::Channel(_) | Stage::LoggingIn(_) => true,
+            Stage::Up(_) => self.syncing,
+            Stage::Off | Stage::Confirming(_) | Stage::Waiting => false,
         }
     }
 

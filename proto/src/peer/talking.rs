@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    change::{Change, Incoming, Realm},
+    change::{Change, Incoming},
     interface::{Note, Notice, Problem, Target},
     machine::{Draining, Out, Peer, Timer},
     outbox::{Message, Place, private_id},
@@ -49,7 +49,9 @@ impl Peer {
 
     /// The id of a room by name.
     pub(super) fn room_named(&self, name: &Name) -> Option<RoomId> {
-        self.rooms.iter().find(|(_, room)| room.record.name == *name).map(|(id, _)| *id)
+        // Rooms of another tracker are kept for when this peer is back there.
+        let named = self.rooms.iter().filter(|(_, room)| room.record.name == *name);
+        named.max_by_key(|(_, room)| (room.fresh, room.roster_known)).map(|(id, _)| *id)
     }
 
     pub(super) fn say_in_room(&mut self, now: Time, token: u64, name: &Name, text: Said) {
@@ -291,7 +293,7 @@ impl Peer {
         let realm = self.realm();
         let Some(room) = self.rooms.get(&id) else { return };
         // Someone who has just left may still have something under way; the roster decides.
-        if !room.members.contains(&person.1) || (person.0 != realm && person.0 == Realm::Lan) {
+        if !room.has(person) {
             return;
         }
         let may_come = room.members.iter().any(|member| {
@@ -314,6 +316,13 @@ impl Peer {
         self.links.up(&key).is_some() || (person.online && !person.held && person.redial.failures() < 2)
     }
 
+    /// Entries of that author that wait for their turn are not shown any more; they may come again.
+    pub(super) fn forget_waiting(&mut self, author: &Key) {
+        for room in self.rooms.values_mut() {
+            room.log.forget_waiting(author);
+        }
+    }
+
     /// Shows the entries whose turn has come.
     pub(super) fn release_entries(&mut self, now: Time, id: RoomId) {
         let realm = self.realm();
@@ -330,8 +339,9 @@ impl Peer {
             let name = room.record.name.clone();
             let author = signed.entry.author;
             let have = room.log.have_of(&author);
-            let person = self.people.with_key(realm, &author).or_else(|| self.people.any_with_key(&author));
-            let Some((_, from)) = person.cloned() else { continue };
+            let member = |id: &&PersonId| id.0 == realm && room.members.contains(&id.1);
+            let person = self.people.ids_of(&author).find(member).cloned().or_else(|| self.person_with(&author));
+            let Some((_, from)) = person else { continue };
             let Body::Text { text } = &signed.entry.body;
             let incoming = Incoming {
                 number: self.received + 1,
@@ -387,7 +397,7 @@ impl Peer {
                 Some(room) => self.outbox.waiting_in(key, Some(room)) > 0,
             };
             let soon = || {
-                let person = self.people.any_with_key(key).and_then(|id| self.people.find(id));
+                let person = self.person_with(key).and_then(|id| self.people.find(&id));
                 person.is_some_and(|person| self.may_bring(person))
             };
             waits && (self.links.up(key).is_some() || soon())

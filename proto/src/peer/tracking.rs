@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use super::{
     change::{Change, Realm},
     interface::{Credentials, Note, Notice, PeerEvent, Problem},
-    machine::{Out, Output, Peer, Timer},
+    link::Link,
+    machine::{Out, Output, Peer, Room, Timer},
     people::Shown,
     session::{Asked, Stage},
 };
@@ -19,7 +20,9 @@ use crate::{
     time::Time,
     wire::{
         codec::Wire as _,
-        tracker::{CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, RoomEvent, ToTracker},
+        tracker::{
+            CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, ROOM_CAPACITY_MAX, RoomEvent, ToTracker,
+        },
     },
 };
 
@@ -62,11 +65,14 @@ impl Peer {
     pub(super) fn on_tracker_opened(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         self.session.stage = Stage::Channel(conn);
         self.session.heard = now;
+        self.session.doubted = None;
         self.timers.set(Timer::Progress(conn), now + ms(self.limits.handshake_ms_max));
         let rng = self.seed.stream("channel", conn.0);
         let channel = out
             .send_with(conn, |bytes| Channel::dial(Preface::Tracker, self.identity.clone(), &self.statics, rng, bytes));
         self.session.channel = Some(channel);
+        self.session.reading = true;
+        self.read_tracker(out);
     }
 
     pub(super) fn on_tracker_refused(&mut self, now: Time, conn: ConnId, reason: Refusal, out: &mut Out) {
@@ -101,22 +107,26 @@ impl Peer {
     }
 
     /// An attempt failed, or the session was lost: it is tried again, unless a request asked for it just now.
-    fn on_session_failed(&mut self, now: Time, problem: Problem, _out: &mut Out) {
-        self.fail_asked();
+    fn on_session_failed(&mut self, now: Time, problem: Problem, out: &mut Out) {
+        let leaving = self.session.asked.values().any(|asked| matches!(asked, Asked::Logout { .. }));
         self.session.channel = None;
-        if self.stopping {
-            self.session.stage = Stage::Off;
+        self.session.stage = Stage::Waiting;
+        if self.stopping || leaving {
+            self.end_session(None, out);
+            if leaving {
+                self.tell(Notice::LoggedOut);
+            }
             return;
         }
+        self.fail_asked();
         if let Some(token) = self.session.login_token.take() {
             self.session.stage = Stage::Off;
             self.session.credentials = None;
             self.outcome(token, Some(problem));
-            return;
+            return self.identify_waiting(now, out);
         }
         let first = self.session.redial.failures() == 0;
         let wait = self.session.redial.next_wait(&mut self.jitter);
-        self.session.stage = Stage::Waiting;
         self.timers.set(Timer::Tracker, now + wait);
         if first {
             if self.session.stood {
@@ -126,18 +136,19 @@ impl Peer {
                 self.tell(Notice::Failed(problem));
             }
         }
+        self.identify_waiting(now, out);
     }
 
     /// The tracker refused, or this peer refuses the tracker: that does not change by trying again.
     fn on_session_refused(&mut self, problem: Problem, out: &mut Out) {
-        let credentials = self.session.credentials.clone();
+        let (credentials, token) = (self.session.credentials.clone(), self.session.login_token.take());
         self.end_session(None, out);
         let bad = problem == Problem::Tracker { failure: Failure::BadCredentials };
         if let (true, Some(Credentials { name, password: None, .. })) = (bad, credentials) {
             let tracker = self.session.address_text();
             self.tell(Notice::PasswordNeeded { user: name, tracker });
         }
-        match self.session.login_token.take() {
+        match token {
             Some(token) => self.outcome(token, Some(problem)),
             None => self.tell(Notice::Failed(problem)),
         }
@@ -162,11 +173,25 @@ impl Peer {
         self.session.credentials = None;
         self.session.channel = None;
         self.session.stood = false;
+        self.session.syncing = false;
         self.fail_asked();
+        if let Some(token) = self.session.login_token.take() {
+            self.outcome(token, Some(Problem::TrackerSilent));
+        }
+    }
+
+    /// The tracker is read but while too much waits for the disk.
+    pub(super) fn read_tracker(&mut self, out: &mut Out) {
+        let Some(conn) = self.session.conn() else { return };
+        if self.session.channel.is_some() && self.session.reading == self.overloaded {
+            self.session.reading = !self.overloaded;
+            out.push(Action::Reading(conn, self.session.reading));
+        }
     }
 
     pub(super) fn on_tracker_bytes(&mut self, now: Time, conn: ConnId, bytes: &[u8], out: &mut Out) {
         self.session.heard = now;
+        self.session.doubted = None;
         if let Some(channel) = &mut self.session.channel {
             channel.handle_bytes(bytes);
         }
@@ -249,6 +274,7 @@ impl Peer {
         self.timers.set(Timer::Progress(conn), now + ms(self.limits.request_ms_max));
         let Some(Credentials { name, password, register, token }) = self.session.credentials.clone() else { return };
         let (request, claimed) = (self.next_request(Asked::Login), self.claimed());
+        self.session.claimed = Some(claimed.clone());
         let message = match (password, register) {
             (Some(password), true) => ToTracker::Register { request, name, password, token, claimed },
             (Some(password), false) => ToTracker::LoginPassword { request, name, password, claimed },
@@ -301,7 +327,9 @@ impl Peer {
 
     /// Asks the tracker whose key a link has.
     pub(super) fn ask_identity(&mut self, link: ConnId, key: Key) -> bool {
-        let Some(conn) = self.session.up() else { return false };
+        let Some(conn) = self.session.up().filter(|_| self.session.asked.len() < self.limits.asks_max) else {
+            return false;
+        };
         let request = self.next_request(Asked::Identify { conn: link });
         self.say_to_tracker(conn, ToTracker::WhoisKey { request, key });
         true
@@ -316,11 +344,14 @@ impl Peer {
         for asked in std::mem::take(&mut self.session.asked).into_values() {
             match asked {
                 Asked::Login => {}
-                Asked::Identify { conn } => self.refuse_link(conn, Goodbye::Disconnected),
+                // It may come again, to be asked for in the next session.
+                Asked::Identify { conn } if self.links.find(conn).is_some_and(Link::is_up) => {}
+                Asked::Identify { conn } => self.refuse_link(conn, Goodbye::Busy),
                 Asked::Look { user } => self.on_looked(&user),
+                // Without the session, that is done.
+                Asked::Logout { token } => self.outcome(token, None),
                 Asked::Plain { token }
-                | Asked::Logout { token }
-                | Asked::Enter { token }
+                | Asked::Enter { token, .. }
                 | Asked::Exit { token, .. }
                 | Asked::Peers { token, .. }
                 | Asked::Rooms { token, .. }
@@ -328,10 +359,35 @@ impl Peer {
                 | Asked::Find { token, .. } => self.outcome(token, Some(Problem::TrackerSilent)),
             }
         }
-        self.creating.clear();
+    }
+
+    /// Whether a message may come now, and is within bounds.
+    fn is_expected(&self, message: &FromTracker) -> bool {
+        let up = matches!(self.session.stage, Stage::Up(_));
+        match message {
+            FromTracker::Ping { .. } | FromTracker::Pong { .. } | FromTracker::Bye { .. } => true,
+            FromTracker::Welcome { .. } | FromTracker::Done { .. } | FromTracker::Failed { .. } => true,
+            FromTracker::Synced => self.session.syncing,
+            FromTracker::Peers { .. }
+            | FromTracker::Rooms { .. }
+            | FromTracker::Whois { .. }
+            | FromTracker::Contact { .. } => up,
+            // Of rooms that this peer was in, it learns at the end of the state after login that they are gone.
+            FromTracker::Room { room } => {
+                up && (self.rooms.contains_key(&room.record.id())
+                    || self.rooms.len() < 2 * self.limits.rooms_per_user_max)
+            }
+            FromTracker::RoomChanged { room, what, user, .. } => {
+                let full = |room: &Room| room.members.len() >= ROOM_CAPACITY_MAX && !room.members.contains(user);
+                up && !(*what == RoomEvent::Joined && self.rooms.get(room).is_some_and(full))
+            }
+        }
     }
 
     fn on_tracker_message(&mut self, now: Time, conn: ConnId, message: FromTracker, out: &mut Out) {
+        if !self.is_expected(&message) {
+            return self.on_tracker_fault(now, conn, Fault::Unexpected, out);
+        }
         match message {
             FromTracker::Ping { nonce } => self.say_to_tracker(conn, ToTracker::Pong { nonce }),
             FromTracker::Pong { .. } => {}
@@ -350,7 +406,7 @@ impl Peer {
                     room.fresh = false;
                 }
             }
-            FromTracker::Synced => self.on_synced(now, conn),
+            FromTracker::Synced => self.on_synced(now, conn, out),
             FromTracker::Done { request } => self.on_answer(now, request, Answer::Done, out),
             FromTracker::Failed { request, failure } => self.on_answer(now, request, Answer::Failed(failure), out),
             FromTracker::Peers { request, rows, more } => {
@@ -372,14 +428,18 @@ impl Peer {
         }
     }
 
-    fn on_synced(&mut self, now: Time, conn: ConnId) {
+    fn on_synced(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         self.session.syncing = false;
         self.session.stood = true;
         self.session.redial.reset();
         self.timers.clear(Timer::Progress(conn));
         self.set_alive(now, conn, now);
-        let gone = self.rooms.iter().filter(|(_, room)| !room.fresh).map(|(id, _)| *id).collect::<Vec<_>>();
-        for id in gone {
+        let claimed = self.claimed();
+        if self.session.claimed.as_ref() != Some(&claimed) {
+            self.say_to_tracker(conn, ToTracker::Moved { claimed });
+        }
+        let gone = self.rooms.iter().filter(|(_, room)| !room.fresh && Some(room.record.tracker) == self.session.key);
+        for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.forget_room(id, Some(RoomEvent::Evicted), &self.me.clone());
         }
         let tracker = self.session.address_text();
@@ -387,7 +447,7 @@ impl Peer {
         if let Some(token) = self.session.login_token.take() {
             self.outcome(token, None);
         }
-        let receivers = self.outbox.receivers().filter_map(|key| self.people.any_with_key(key).cloned());
+        let receivers = self.outbox.receivers().filter_map(|key| self.person_with(key));
         for id in receivers.collect::<Vec<_>>() {
             self.consider_dial(now, &id);
             let key = self.people.find(&id).and_then(|person| person.pinned);
@@ -396,11 +456,7 @@ impl Peer {
                 self.note(Note::Waiting { user: id.1, count });
             }
         }
-        // Who waited for the tracker to say who it is can be named now.
-        let waiting = self.links.iter().filter(|(_, link)| !link.is_up()).map(|(conn, _)| conn).collect::<Vec<_>>();
-        for link in waiting {
-            self.identify_link(now, link);
-        }
+        self.identify_waiting(now, out);
     }
 
     fn on_tracker_bye(&mut self, now: Time, conn: ConnId, reason: Goodbye, out: &mut Out) {
@@ -429,6 +485,9 @@ impl Peer {
             return;
         }
         let id = (Realm::Tracker(tracker), contact.name.clone());
+        if !self.people.has_room_for(&id) {
+            return;
+        }
         let was_online = self.people.find(&id).is_some_and(|person| person.online);
         let moved = self.people.find(&id).is_none_or(|person| *person.endpoints != *contact.endpoints);
         self.people.handle_contact(&id, contact);
@@ -438,13 +497,12 @@ impl Peer {
                 Shown::First => self.pin(&id, key),
                 Shown::Changed { old } => self.on_key_changed(&id, old, key, out),
             }
-            self.adopt_link(&id, key);
+            self.adopt_link(now, &id, key);
         }
         let person = self.people.entry(&id);
         if person.online && (!was_online || moved) {
             person.redial.reset();
             person.next_endpoint = 0;
-            person.held = false;
         }
         if person.online && !was_online {
             let address = contact.endpoints.first().copied();
@@ -457,9 +515,17 @@ impl Peer {
         // An answer to a request that has expired is not an error.
         let Some(asked) = self.session.asked.remove(&request) else { return };
         match (asked, answer) {
+            (Asked::Login, Answer::Failed(Failure::Busy)) => {
+                // That passes.
+                if let Some(conn) = self.session.conn() {
+                    out.close(conn, CloseHow::Abort);
+                    self.timers.clear(Timer::Progress(conn));
+                }
+                self.on_session_failed(now, Problem::Tracker { failure: Failure::Busy }, out);
+            }
             (Asked::Login, Answer::Failed(failure)) => self.on_session_refused(Problem::Tracker { failure }, out),
             (Asked::Identify { conn }, Answer::Whois(found)) => {
-                self.on_identity_known(now, conn, &found.0.name, out);
+                self.on_identity_known(now, conn, &found.0, out);
             }
             (Asked::Identify { conn }, _) => self.on_identity_unknown(now, conn, out),
             (Asked::Look { user }, _) => {
@@ -479,7 +545,7 @@ impl Peer {
                 self.forget_room(room, None, &self.me.clone());
                 self.outcome(token, None);
             }
-            (Asked::Plain { token } | Asked::Enter { token }, Answer::Done) => self.outcome(token, None),
+            (Asked::Plain { token } | Asked::Enter { token, .. }, Answer::Done) => self.outcome(token, None),
             (Asked::Peers { token, prefix, rows, as_users }, Answer::Peers(page, more)) => {
                 self.on_peers_page(now, token, prefix, rows, as_users, page, more);
             }
@@ -493,7 +559,7 @@ impl Peer {
             (
                 Asked::Plain { token }
                 | Asked::Logout { token }
-                | Asked::Enter { token }
+                | Asked::Enter { token, .. }
                 | Asked::Exit { token, .. }
                 | Asked::Peers { token, .. }
                 | Asked::Rooms { token, .. }
@@ -507,7 +573,6 @@ impl Peer {
                         Problem::TrackerFault { tracker: self.session.address_text(), fault: Fault::Unexpected }
                     }
                 };
-                self.creating.clear();
                 self.outcome(token, Some(problem));
             }
             (Asked::Login, _) => {

@@ -69,16 +69,17 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of a room that one has just come into. `said` is one's last number there from an earlier stay.
+    /// The log of a room that one has just come into. `said` and `seen` are from an earlier stay: one's last number
+    /// there, and how far the others were followed.
     #[must_use]
-    pub fn of_newcomer(limits: &Limits, said: u64) -> Self {
+    pub fn of_newcomer(limits: &Limits, said: u64, seen: &[(Key, Have)]) -> Self {
         Self {
             known: BTreeSet::new(),
             order: VecDeque::new(),
             known_max: limits.entries_known_max,
             heads: Vec::new(),
             said,
-            seen: BTreeMap::new(),
+            seen: seen.iter().copied().collect(),
             waiting: BTreeMap::new(),
             waiting_count: 0,
             waiting_max: limits.entries_waiting_max,
@@ -90,9 +91,9 @@ impl Log {
     /// The log as it was kept: `known` oldest first, with parents.
     #[must_use]
     pub fn restored(limits: &Limits, said: u64, seen: &[(Key, Have)], known: &[(EntryId, Vec<EntryId>)]) -> Self {
-        let mut log = Self::of_newcomer(limits, said);
-        log.newcomer = None;
-        log.seen = seen.iter().copied().collect();
+        let mut log = Self::of_newcomer(limits, said, seen);
+        // Who has not heard or said anything is still as good as new.
+        log.newcomer = (said == 0 && seen.is_empty()).then(BTreeSet::new);
         for (id, parents) in known {
             log.add(*id, parents);
         }
@@ -128,6 +129,12 @@ impl Log {
     #[must_use]
     pub fn have_of(&self, author: &Key) -> Have {
         self.seen.get(author).copied().unwrap_or_default()
+    }
+
+    /// One's own last number, and how far every other author was followed.
+    #[must_use]
+    pub fn followed(&self) -> (u64, Vec<(Key, Have)>) {
+        (self.said, self.seen.iter().map(|(author, have)| (*author, *have)).collect())
     }
 
     /// Someone else's entry, signature checked. `may_come` tells whether what it follows can still come from others.
@@ -189,7 +196,7 @@ impl Log {
         Some(Released { entry, gap: complete.is_none() })
     }
 
-    /// Someone left, or is not followed any more: what waits of it is dropped.
+    /// Someone is not heard any more: what waits of it is dropped.
     pub fn forget_waiting(&mut self, author: &Key) {
         if let Some(queue) = self.waiting.remove(author) {
             self.waiting_count -= queue.len();
@@ -277,7 +284,7 @@ mod tests {
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
         let more = bia.says(&[]);
-        let mut log = Log::of_newcomer(&limits(), 0);
+        let mut log = Log::of_newcomer(&limits(), 0, &[]);
         assert_eq!(offer(&mut log, &answer), []);
         assert_eq!(offer(&mut log, &more), []);
         assert_eq!(log.deadline(), Some(NOW + ms(Limits::DEFAULT.entry_wait_ms_max)));
@@ -292,7 +299,7 @@ mod tests {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
-        let mut log = Log::of_newcomer(&limits(), 0);
+        let mut log = Log::of_newcomer(&limits(), 0, &[]);
         assert_eq!(offer(&mut log, &answer), []);
         let until = log.deadline().expect("it waits");
         assert_eq!(released(&mut log, NOW + (until - NOW).saturating_sub(Duration::from_nanos(1))), []);
@@ -305,7 +312,7 @@ mod tests {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
-        let mut log = Log::of_newcomer(&limits(), 0);
+        let mut log = Log::of_newcomer(&limits(), 0, &[]);
         log.offer(NOW, answer.clone(), false);
         assert_eq!(released(&mut log, NOW), [(answer, true)]);
     }
@@ -315,7 +322,7 @@ mod tests {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let question = ana.says(&[]);
         let answer = bia.says(&[&question]);
-        let mut log = Log::of_newcomer(&limits(), 0);
+        let mut log = Log::of_newcomer(&limits(), 0, &[]);
         assert_eq!(log.offer(NOW, answer.clone(), true), Offer::Taken);
         assert_eq!(log.offer(NOW, answer, true), Offer::Known);
         assert_eq!(log.offer(NOW, question.clone(), true), Offer::Taken);
@@ -327,7 +334,7 @@ mod tests {
     fn at_the_bound_entries_wait_and_past_it_the_longest_waiting_is_released() {
         let (mut lost, mut bia) = (Author::new(1), Author::new(2));
         let missing = lost.says(&[]);
-        let mut log = Log::of_newcomer(&limits(), 0);
+        let mut log = Log::of_newcomer(&limits(), 0, &[]);
         for _ in 0..4 {
             assert_eq!(offer(&mut log, &bia.says(&[&missing])), []);
         }
@@ -339,7 +346,7 @@ mod tests {
     fn parents_are_what_nothing_known_follows_the_newest_first_kept() {
         let mut ana = Author::new(1);
         let mut others = (10..30).map(Author::new).collect::<Vec<_>>();
-        let mut log = Log::of_newcomer(&limits(), 0);
+        let mut log = Log::of_newcomer(&limits(), 0, &[]);
         let root = ana.says(&[]);
         log.add_own(&root);
         assert_eq!(*log.next_parents(), [root.entry.id()]);
@@ -355,13 +362,13 @@ mod tests {
     fn a_newcomer_takes_each_members_heads_once_and_an_old_member_never() {
         let (mut ana, mut bia) = (Author::new(1), Author::new(2));
         let old = ana.says(&[]);
-        let mut log = Log::of_newcomer(&limits(), 0);
+        let mut log = Log::of_newcomer(&limits(), 0, &[]);
         assert_eq!(log.take_baseline(ana.key(), &[old.entry.id()]), [old.entry.id()]);
         assert_eq!(log.take_baseline(ana.key(), &[EntryId([9; 32])]), []);
         let answer = bia.says(&[&old]);
         assert_eq!(offer(&mut log, &answer), [(answer.clone(), false)]);
         assert_eq!(offer(&mut log, &old), [(old.clone(), false)], "what a head names is still taken when it comes");
-        let mut restored = Log::restored(&limits(), 0, &[], &[]);
+        let mut restored = Log::restored(&limits(), 1, &[], &[]);
         assert_eq!(restored.take_baseline(ana.key(), &[old.entry.id()]), []);
     }
 

@@ -202,7 +202,8 @@ impl Tracker {
                 }
             }
         }
-        if self.directory.is_account_taken(name) {
+        // A name that looks like a label is kept for the one whose key is in it.
+        if self.directory.is_account_taken(name) || name.looks_like_label() {
             Err(Failure::NameTaken)
         } else if self.directory.accounts_len() >= self.limits.users_max {
             Err(Failure::Full)

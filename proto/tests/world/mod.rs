@@ -39,6 +39,7 @@ const DUES_MAX: usize = 2_000;
 pub type NodeId = usize;
 
 /// The machine of a node, and what it has told its host.
+#[allow(clippy::large_enum_variant, reason = "there are few of them")]
 pub enum Kind {
     /// A peer.
     Peer {
@@ -239,6 +240,19 @@ impl World {
         let name = start.name.clone();
         start.credentials = Some(Credentials { name, password: None, register: false, token: None });
         self.start(node);
+    }
+
+    /// A tracker that is down loses its rooms, as when an old copy of its disk is put back.
+    pub fn forget_rooms(&mut self, node: NodeId) {
+        let Kind::Tracker { state, .. } = &mut self.nodes[node].kind else { panic!("not a tracker") };
+        state.retain(|change| {
+            matches!(
+                change,
+                tracker::Change::AccountAdded { .. }
+                    | tracker::Change::AccountKey { .. }
+                    | tracker::Change::LastSeen { .. }
+            )
+        });
     }
 
     /// What two nodes send each other is kept back, or let through.

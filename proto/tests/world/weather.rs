@@ -32,7 +32,7 @@ impl Weather {
     pub(super) fn carry(&mut self, now: Time, end: End, event: Event<'static, ()>) {
         if let Event::Received { conn, bytes } = &event
             && bytes.len() > 1
-            && self.rng.next_u64() % 4 == 0
+            && self.rng.next_u64().is_multiple_of(4)
         {
             let (first, second) = bytes.split_at(1 + self.rng.next_u64() as usize % (bytes.len() - 1));
             for piece in [first, second] {
@@ -55,7 +55,7 @@ impl Weather {
 
     /// What is under way to an end is lost, perhaps.
     pub(super) fn lose(&mut self, end: End) {
-        if self.rng.next_u64() % 2 == 0 {
+        if self.rng.next_u64().is_multiple_of(2) {
             self.under_way.retain(|_, (to, event)| *to != end || !matches!(event, Event::Received { .. }));
         }
     }
