@@ -461,3 +461,24 @@ fn a_link_that_was_ended_on_purpose_is_not_dialled_again_when_its_other_end_come
     world.pass(A_WHILE);
     assert_eq!(world.heard(bia), ["ana: again"]);
 }
+
+#[test]
+fn a_stranger_whose_key_is_accepted_for_an_account_is_in_its_rooms_at_once() {
+    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
+    let (address, key) = (world.listens_at(tracker), Some(world.key(tracker)));
+    let phone = world.peer_with(50, "bia", |start| {
+        start.tracker = Some(TrackerAddress { host: address.ip().to_string(), port: address.port(), key });
+    });
+    let address = world.listens_at(ana);
+    world.done(phone, Request::Connect { address });
+    world.kill(bia);
+    world.say(ana, sala(), "1");
+    world.done(phone, Request::Login(credentials("bia", "secret", false)));
+    world.pass(Duration::from_secs(1));
+    assert!(world.heard(phone).is_empty(), "not before its key is accepted");
+    world.done(ana, Request::Trust { user: name("bia") });
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.heard(phone), ["ana: 1"]);
+    world.say(phone, sala(), "2");
+    assert_eq!(world.heard(ana), ["bia: 2"]);
+}

@@ -345,9 +345,10 @@ impl Peer {
             self.changes.push(Change::ReceiverMoved { from: old, to: new });
             self.people.entry(&id).redial.reset();
             self.consider_dial(now, &id);
-            // Links that the new key asked for meanwhile were refused; in shared rooms it is welcome now.
+            // It may have been linked as a stranger before.
+            self.adopt_link(now, &id, new);
             if let Some(conn) = self.links.up(&new) {
-                self.greet_rooms(now, conn);
+                self.send_waiting(conn);
             }
         } else if !self.people.is_verified(&key) {
             self.people.set_verified(key);
