@@ -482,3 +482,19 @@ fn a_stranger_whose_key_is_accepted_for_an_account_is_in_its_rooms_at_once() {
     world.say(phone, sala(), "2");
     assert_eq!(world.heard(ana), ["bia: 2"]);
 }
+
+#[test]
+fn who_was_a_stranger_while_the_tracker_was_away_is_known_by_its_account_after_it() {
+    let mut world = World::default();
+    let tracker = world.tracker(100);
+    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
+    let (address, to_bia) = (world.listens_at(tracker), world.listens_at(bia));
+    world.kill(tracker);
+    world.pass(Duration::from_secs(1));
+    world.done(ana, Request::Connect { address: to_bia });
+    world.ask(ana, say(Target::All, "1"));
+    world.start_at(tracker, address);
+    world.pass(A_WHILE);
+    world.ask(ana, say(Target::All, "2"));
+    assert_eq!(world.heard(bia), [format!("ana~{}: 1", world.key(ana).short()), "ana: 2".to_owned()]);
+}

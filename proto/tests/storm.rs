@@ -14,7 +14,7 @@ use papo_proto::{
 };
 use world::{NodeId, World, name, weather::Weather};
 
-const RUNS: u64 = 300;
+const RUNS: u64 = 200;
 /// The number of a run that is to be looked at alone.
 const ONLY: Option<u64> = None;
 const STEPS: usize = 40;
@@ -212,7 +212,10 @@ impl Storm {
                     continue;
                 }
                 let heard = self.world.notices(node).iter().filter_map(|notice| match notice {
-                    Notice::Message(incoming) if incoming.from.as_str() == *author => Some(incoming.text.clone()),
+                    // While the tracker is away, its name may be no more than a label.
+                    Notice::Message(incoming) if incoming.from.as_str().split('~').next() == Some(author) => {
+                        Some(incoming.text.clone())
+                    }
                     _ => None,
                 });
                 let heard = heard.collect::<BTreeSet<_>>();

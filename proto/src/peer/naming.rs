@@ -9,7 +9,7 @@
 use super::{
     change::{Change, Realm},
     interface::Note,
-    link::Stage,
+    link::{Link, Stage},
     machine::{Out, Peer, Timer},
     people::{Person, PersonId, Shown},
 };
@@ -120,6 +120,16 @@ impl Peer {
             self.identify_link(now, conn);
             // What came behind its Hello was not read yet.
             self.on_link_bytes(now, conn, &[], out);
+        }
+    }
+
+    /// Links that stand under a label since the tracker was away may belong to accounts: its word adopts them.
+    pub(super) fn identify_labelled(&mut self) {
+        let labelled = |link: &&Link| link.is_up() && link.person.as_ref().is_some_and(|id| id.0 == Realm::Lan);
+        let links =
+            self.links.iter().filter(|(_, link)| labelled(link)).filter_map(|(conn, link)| Some((conn, link.key?)));
+        for (conn, key) in links.collect::<Vec<_>>() {
+            self.ask_identity(conn, key);
         }
     }
 

@@ -457,6 +457,7 @@ impl Peer {
             }
         }
         self.identify_waiting(now, out);
+        self.identify_labelled();
     }
 
     fn on_tracker_bye(&mut self, now: Time, conn: ConnId, reason: Goodbye, out: &mut Out) {
