@@ -230,6 +230,28 @@ pub enum Event<'a, Command> {
     },
 }
 
+impl<'a, Command> Event<'a, Command> {
+    /// The same event for a machine with commands of another type.
+    #[must_use]
+    pub fn map_command<Other>(self, map: impl FnOnce(Command) -> Other) -> Event<'a, Other> {
+        match self {
+            Self::Command(command) => Event::Command(map(command)),
+            Self::Listening { listener, address } => Event::Listening { listener, address },
+            Self::Opened { conn, listener, local, remote } => Event::Opened { conn, listener, local, remote },
+            Self::Refused { id, reason } => Event::Refused { id, reason },
+            Self::Received { conn, bytes } => Event::Received { conn, bytes },
+            Self::Writable { conn, bytes } => Event::Writable { conn, bytes },
+            Self::Closed { conn, reason } => Event::Closed { conn, reason },
+            Self::Due => Event::Due,
+            Self::Wall(wall) => Event::Wall(wall),
+            Self::Interfaces(addresses) => Event::Interfaces(addresses),
+            Self::Committed(seq) => Event::Committed(seq),
+            Self::PasswordChecked { request, outcome } => Event::PasswordChecked { request, outcome },
+            Self::Resolved { request, addresses } => Event::Resolved { request, addresses },
+        }
+    }
+}
+
 /// Why a dial or a listener did not come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -272,7 +272,7 @@ where
     }
 
     fn handle(&mut self, now: Time, event: Event<'_, Infallible>, host: &mut Host<'_>) -> Result<(), Fatal> {
-        self.handle_any(now, typed(event), host)
+        self.handle_any(now, event.map_command(|never| match never {}), host)
     }
 
     fn handle_next_command(&mut self, now: Time, host: &mut Host<'_>) -> Result<bool, Fatal> {
@@ -306,24 +306,5 @@ where
         if let Some(commits) = &mut self.commits {
             commits.finish();
         }
-    }
-}
-
-/// The event for a machine with commands of its own.
-fn typed<C>(event: Event<'_, Infallible>) -> Event<'_, C> {
-    match event {
-        Event::Listening { listener, address } => Event::Listening { listener, address },
-        Event::Opened { conn, listener, local, remote } => Event::Opened { conn, listener, local, remote },
-        Event::Refused { id, reason } => Event::Refused { id, reason },
-        Event::Received { conn, bytes } => Event::Received { conn, bytes },
-        Event::Writable { conn, bytes } => Event::Writable { conn, bytes },
-        Event::Closed { conn, reason } => Event::Closed { conn, reason },
-        Event::Due => Event::Due,
-        Event::Command(never) => match never {},
-        Event::Wall(wall) => Event::Wall(wall),
-        Event::Interfaces(addresses) => Event::Interfaces(addresses),
-        Event::Committed(seq) => Event::Committed(seq),
-        Event::PasswordChecked { request, outcome } => Event::PasswordChecked { request, outcome },
-        Event::Resolved { request, addresses } => Event::Resolved { request, addresses },
     }
 }

@@ -85,7 +85,8 @@ where
     M::Change: Clone + 'static,
 {
     fn handle(&mut self, now: Time, event: Event<'static, Wish>) -> Vec<Effect> {
-        let event = own::<M::Command>(event);
+        let event = event
+            .map_command(|wish| *wish.downcast::<M::Command>().expect("a script speaks to the machine that it means"));
         if let Event::Committed(seq) = event {
             self.durable = seq;
         }
@@ -144,26 +145,5 @@ pub(crate) fn name_of(notice: &Value) -> &str {
     match notice {
         Value::Object(fields) => fields.keys().next().map_or("", String::as_str),
         other => other.as_str().unwrap_or_default(),
-    }
-}
-
-/// The event with the command's own type.
-fn own<C: 'static>(event: Event<'static, Wish>) -> Event<'static, C> {
-    match event {
-        Event::Command(wish) => {
-            Event::Command(*wish.downcast::<C>().expect("a script speaks to the machine that it means"))
-        }
-        Event::Listening { listener, address } => Event::Listening { listener, address },
-        Event::Opened { conn, listener, local, remote } => Event::Opened { conn, listener, local, remote },
-        Event::Refused { id, reason } => Event::Refused { id, reason },
-        Event::Received { conn, bytes } => Event::Received { conn, bytes },
-        Event::Writable { conn, bytes } => Event::Writable { conn, bytes },
-        Event::Closed { conn, reason } => Event::Closed { conn, reason },
-        Event::Due => Event::Due,
-        Event::Wall(wall) => Event::Wall(wall),
-        Event::Interfaces(addresses) => Event::Interfaces(addresses),
-        Event::Committed(seq) => Event::Committed(seq),
-        Event::PasswordChecked { request, outcome } => Event::PasswordChecked { request, outcome },
-        Event::Resolved { request, addresses } => Event::Resolved { request, addresses },
     }
 }

@@ -615,8 +615,12 @@ impl World {
         };
         let Some(event) = event else { return };
         match &self.nodes[node].kind {
-            Kind::Peer { .. } => self.handle_peer(node, retyped(event)),
-            Kind::Tracker { .. } => self.handle_tracker(node, retyped(event)),
+            Kind::Peer { .. } => {
+                self.handle_peer(node, event.map_command(|()| unreachable!("commands are steps of their own")))
+            }
+            Kind::Tracker { .. } => {
+                self.handle_tracker(node, event.map_command(|()| unreachable!("commands are steps of their own")))
+            }
         }
     }
 
@@ -755,24 +759,6 @@ impl World {
         self.arrive(far, opened);
         let opened = Event::Opened { conn: near.conn, listener: None, local: dialler, remote: address };
         self.arrive(near, opened);
-    }
-}
-
-fn retyped<C>(event: Event<'static, ()>) -> Event<'static, C> {
-    match event {
-        Event::Listening { listener, address } => Event::Listening { listener, address },
-        Event::Opened { conn, listener, local, remote } => Event::Opened { conn, listener, local, remote },
-        Event::Refused { id, reason } => Event::Refused { id, reason },
-        Event::Received { conn, bytes } => Event::Received { conn, bytes },
-        Event::Writable { conn, bytes } => Event::Writable { conn, bytes },
-        Event::Closed { conn, reason } => Event::Closed { conn, reason },
-        Event::Due => Event::Due,
-        Event::Command(()) => unreachable!("commands are steps of their own"),
-        Event::Wall(wall) => Event::Wall(wall),
-        Event::Interfaces(addresses) => Event::Interfaces(addresses),
-        Event::Committed(seq) => Event::Committed(seq),
-        Event::PasswordChecked { request, outcome } => Event::PasswordChecked { request, outcome },
-        Event::Resolved { request, addresses } => Event::Resolved { request, addresses },
     }
 }
 
