@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::support::{
     capture::{Capture, contains},
     papo::{Options, Papo, text},
+    programs,
     proxy::Proxy,
     tracker::Tracker,
     unique,
@@ -105,6 +106,8 @@ fn a_capture_of_loopback_finds_what_is_sent_in_the_clear() {
 
 #[test]
 fn a_capture_of_loopback_holds_no_name_room_password_hash_or_text() {
+    // Built first: while cargo works, others use the same ports.
+    programs::tracker();
     let Some(capture) = Capture::start() else {
         eprintln!("no packet socket may be opened here: the tapping proxy alone shows the secrecy of the wire");
         return;
@@ -125,7 +128,7 @@ fn a_capture_of_loopback_holds_no_name_room_password_hash_or_text() {
     // The capture can fail: it has the marker, and the preface of every kind of connection that there was.
     assert!(streams.values().any(|bytes| contains(bytes, marker.as_bytes())), "{} packets", packets.len());
     let to = |port: u16, preface: &[u8]| {
-        streams.iter().filter(|((_, to), bytes)| *to == port && bytes.starts_with(preface)).count()
+        streams.iter().filter(|((_, to, _), bytes)| *to == port && bytes.starts_with(preface)).count()
     };
     assert!(to(tracker.address.port(), b"papo/1 tracker\n") >= 2, "both sessions are in the capture");
     assert!(ports[2..].iter().any(|&port| to(port, b"papo/1 peer\n") >= 1), "their link is in the capture");

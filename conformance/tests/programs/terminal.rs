@@ -87,6 +87,10 @@ fn ctrl_c_clears_the_line_and_ctrl_d_leaves() {
     ana.wait_shown(from, "#sala>");
     ana.press("said\r");
     bia.wait_message("said");
+    // Between two lines the terminal itself would take the key.
+    ana.wait_until(from, "the next prompt", |shown| {
+        shown.rsplit("said").next().is_some_and(|end| end.contains("#sala>"))
+    });
     ana.press("\u{4}");
     assert_eq!(ana.wait_code(), 0);
     assert_eq!(heard_lines(&bia), ["said"]);

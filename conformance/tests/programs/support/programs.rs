@@ -10,6 +10,9 @@ use std::{
     sync::OnceLock,
 };
 
+/// How the variables begin that cargo sets for this package's tests alone.
+const OF_THIS_PACKAGE: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+
 /// The path of `papo-tracker`.
 pub(crate) fn tracker() -> PathBuf {
     built().join("papo-tracker")
@@ -45,7 +48,15 @@ fn built() -> &'static Path {
         let lock = fs::File::create(target_dir.join("programs.lock")).expect("the target directory can be written");
         lock.lock().expect("the lock can be taken");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("Cargo.toml");
-        let build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // What cargo tells a test about its package would make some build scripts run again.
+        for (variable, _) in env::vars_os() {
+            let name = variable.to_string_lossy();
+            if OF_THIS_PACKAGE.iter().any(|start| name.starts_with(start)) {
+                cargo.env_remove(&variable);
+            }
+        }
+        let build = cargo
             .args(["build", "--quiet", "--bins", "-p", "papo-tracker", "-p", "papo-peer"])
             .args(["--profile", profile, "--manifest-path"])
             .arg(manifest)
