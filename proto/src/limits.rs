@@ -79,8 +79,8 @@ limits! {
     password_checks_max: usize = 2;
     /// Password checks that wait, altogether.
     password_queue_max: usize = 1_024;
-    /// Password checks that wait, of one network.
-    password_queue_per_network_max: usize = 32;
+    /// Password checks that wait, of one address (an IPv6 network of 64 bits counts as one).
+    password_queue_per_address_max: usize = 128;
     /// The first delay after a wrong password; doubles with each further one, for the account and for the network.
     password_delay_ms_min: u64 = 250;
     /// The longest such delay.

@@ -20,6 +20,12 @@ impl Source {
     pub fn of(ip: IpAddr) -> Self {
         Self(masked(ip, 32, 64))
     }
+
+    /// The neighbourhood that it is in.
+    #[must_use]
+    pub fn network(self) -> Network {
+        Network::of(self.0)
+    }
 }
 
 /// A neighbourhood that shares its turns and its delays at the password check: IPv4 by 24 bits, IPv6 by 64.

@@ -12,12 +12,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{
     Notice, Registration,
-    admission::Network,
+    admission::Source,
     change::{Change, Verifier},
     directory::{Account, Room},
     endpoints::endpoints,
     machine::{Out, Tracker, request_of},
-    passwords::{Attempt, Purpose},
+    passwords::{Attempt, Purpose, Queued},
     session::{Phase, Session, Sync},
 };
 use crate::{
@@ -104,12 +104,17 @@ impl Tracker {
         purpose: Purpose,
     ) {
         let Some(session) = self.sessions.get(&conn) else { return };
-        let network = Network::of(session.ip());
-        if self.passwords.queue(now, Attempt { conn, request, network, name, password, claimed, purpose }) {
-            self.await_check(now, conn);
-        } else {
-            self.fail(conn, request, Failure::Busy);
-            self.strike(conn);
+        let source = Source::of(session.ip());
+        match self.passwords.queue(now, Attempt { conn, request, source, name, password, claimed, purpose }) {
+            Queued::Waits => self.await_check(now, conn),
+            Queued::Displaces(other) => {
+                self.await_check(now, conn);
+                self.refuse(now, &other, Failure::Busy);
+            }
+            Queued::Refused => {
+                self.fail(conn, request, Failure::Busy);
+                self.strike(conn);
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! Who may try a password, and when.
 //!
-//! An [`Attempt`] waits in the queue of its network until its delay is over and its turn has come, is under way on a
+//! An [`Attempt`] waits in the queue of its address until its delay is over and its turn has come, is under way on a
 //! worker, and ends as right or wrong:
 //!
 //! ```text
 //! queue ──▶ waiting ──next_started──▶ under way ──finish──▶ handle_right / handle_wrong
 //! ```
 //!
-//! - **Fair**: networks take turns, so a flood from one delays the others by one check each at most.
+//! - **Fair**: networks take turns, and within a network its addresses, so a flood from one delays the others by one
+//!   check each at most. When the queue is full, the last of the longest line makes room for who comes from elsewhere.
 //! - **Delayed, never locked**: each wrong password doubles the delay of the account and of the network that it came
 //!   from, up to the longest. An attempt waits for its own delay from the moment it came, never for those of others,
 //!   so whoever knows the password gets in however many others guess. A right one forgets the account's delay and
@@ -22,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use super::admission::Network;
+use super::admission::{Network, Source};
 use crate::{
     limits::{Limits, ms},
     machine::{ConnId, RequestId},
@@ -54,7 +55,7 @@ pub struct Attempt {
     /// The request that it answers.
     pub request: u32,
     /// From where.
-    pub network: Network,
+    pub source: Source,
     /// The account.
     pub name: Name,
     /// The password.
@@ -71,6 +72,28 @@ enum Suspect {
     Network(Network),
 }
 
+/// Where an attempt came to wait.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// In the queue.
+    Waits,
+    /// In the queue, from which this one was taken in its place.
+    Displaces(Attempt),
+    /// Nowhere: the queue, or its address's part of it, is full.
+    Refused,
+}
+
+/// The attempts of one address, by when their delay is over.
+type Line = BTreeMap<(Time, u64), Attempt>;
+
+/// The addresses of one network that have attempts waiting.
+#[derive(Debug, Default)]
+struct Lines {
+    lines: BTreeMap<Source, Line>,
+    /// The address that had the last turn.
+    turn: Option<Source>,
+}
+
 #[derive(Debug)]
 struct Wrongs {
     count: u32,
@@ -84,16 +107,15 @@ struct Wrongs {
 pub struct Passwords {
     under_way_max: usize,
     waiting_max: usize,
-    waiting_per_network_max: usize,
+    waiting_per_address_max: usize,
     delay_min: Duration,
     delay_max: Duration,
     remembered_max: usize,
 
-    /// Each network's attempts, by when their delay is over.
-    waiting: BTreeMap<Network, BTreeMap<(Time, u64), Attempt>>,
+    waiting: BTreeMap<Network, Lines>,
     waiting_len: usize,
     /// Where each connection's attempt waits; a connection has one at most.
-    places: BTreeMap<ConnId, (Network, (Time, u64))>,
+    places: BTreeMap<ConnId, (Source, (Time, u64))>,
     /// The network that had the last turn.
     turn: Option<Network>,
     under_way: BTreeMap<RequestId, Attempt>,
@@ -110,7 +132,7 @@ impl Passwords {
         Self {
             under_way_max: limits.password_checks_max.max(1),
             waiting_max: limits.password_queue_max,
-            waiting_per_network_max: limits.password_queue_per_network_max,
+            waiting_per_address_max: limits.password_queue_per_address_max,
             delay_min: ms(limits.password_delay_ms_min),
             delay_max: ms(limits.password_delay_ms_max),
             remembered_max: limits.password_delays_kept_max,
@@ -125,20 +147,28 @@ impl Passwords {
         }
     }
 
-    /// Puts an attempt into the queue; false when the queue, or its network's part of it, is full.
+    /// Puts an attempt into the queue, if there is room or someone else takes too much of it.
     #[must_use]
-    pub fn queue(&mut self, now: Time, attempt: Attempt) -> bool {
+    pub fn queue(&mut self, now: Time, attempt: Attempt) -> Queued {
         debug_assert!(!self.places.contains_key(&attempt.conn), "a connection tries one password at a time");
-        let of_network = self.waiting.get(&attempt.network).map_or(0, BTreeMap::len);
-        if self.waiting_len >= self.waiting_max || of_network >= self.waiting_per_network_max {
-            return false;
+        let source = attempt.source;
+        let of_source = self.line(source).map_or(0, Line::len);
+        if of_source >= self.waiting_per_address_max {
+            return Queued::Refused;
+        }
+        let mut displaced = None;
+        if self.waiting_len >= self.waiting_max {
+            displaced = self.take_last_of_the_longest(of_source);
+            if displaced.is_none() {
+                return Queued::Refused;
+            }
         }
         let ready = now + self.delay(now, &attempt);
         let place = (ready, self.next_ticket());
-        self.places.insert(attempt.conn, (attempt.network, place));
-        self.waiting.entry(attempt.network).or_default().insert(place, attempt);
+        self.places.insert(attempt.conn, (source, place));
+        self.waiting.entry(source.network()).or_default().lines.entry(source).or_default().insert(place, attempt);
         self.waiting_len += 1;
-        true
+        displaced.map_or(Queued::Waits, Queued::Displaces)
     }
 
     /// Takes out the next attempt whose delay is over, if a check may begin. It is under way only once
@@ -147,18 +177,14 @@ impl Passwords {
         if self.under_way.len() >= self.under_way_max {
             return None;
         }
-        let after = self.turn.map_or(Bound::Unbounded, Bound::Excluded);
-        let until = self.turn.map_or(Bound::Unbounded, Bound::Included);
-        let is_ready = |queue: &BTreeMap<(Time, u64), Attempt>| {
-            queue.first_key_value().is_some_and(|((ready, _), _)| *ready <= now)
-        };
-        let mut turns =
-            self.waiting.range((after, Bound::Unbounded)).chain(self.waiting.range((Bound::Unbounded, until)));
-        let network = *turns.find(|(_, queue)| is_ready(queue))?.0;
+        let is_ready = |line: &Line| line.first_key_value().is_some_and(|((ready, _), _)| *ready <= now);
+        let network = next_turn(&self.waiting, self.turn, |lines| lines.lines.values().any(is_ready))?;
         self.turn = Some(network);
-        let (place, _) = self.waiting.get(&network)?.first_key_value()?;
-        let place = *place;
-        self.take(network, place)
+        let lines = self.waiting.get_mut(&network)?;
+        let source = next_turn(&lines.lines, lines.turn, is_ready)?;
+        lines.turn = Some(source);
+        let (&place, _) = lines.lines.get(&source)?.first_key_value()?;
+        self.take(source, place)
     }
 
     /// The attempt is being checked.
@@ -174,7 +200,7 @@ impl Passwords {
     /// The password was right.
     pub fn handle_right(&mut self, attempt: &Attempt) {
         self.forget(&Suspect::Account(attempt.name.folded().to_owned()));
-        if let Some(wrongs) = self.wrongs.get_mut(&Suspect::Network(attempt.network)) {
+        if let Some(wrongs) = self.wrongs.get_mut(&Suspect::Network(attempt.source.network())) {
             wrongs.count = wrongs.count.saturating_sub(1);
         }
     }
@@ -182,7 +208,7 @@ impl Passwords {
     /// The password, or the token, was wrong.
     pub fn handle_wrong(&mut self, now: Time, attempt: &Attempt) {
         let account = Suspect::Account(attempt.name.folded().to_owned());
-        for suspect in [account, Suspect::Network(attempt.network)] {
+        for suspect in [account, Suspect::Network(attempt.source.network())] {
             let count = self.count(now, &suspect).saturating_add(1);
             self.forget(&suspect);
             let ticket = self.next_ticket();
@@ -197,8 +223,8 @@ impl Passwords {
 
     /// The connection is gone: what it has waiting is dropped. What is under way ends by itself.
     pub fn handle_gone(&mut self, conn: ConnId) {
-        if let Some(&(network, place)) = self.places.get(&conn) {
-            self.take(network, place);
+        if let Some(&(source, place)) = self.places.get(&conn) {
+            self.take(source, place);
         }
     }
 
@@ -207,14 +233,31 @@ impl Passwords {
         if self.under_way.len() >= self.under_way_max {
             return None;
         }
-        self.waiting.values().filter_map(|queue| queue.first_key_value()).map(|((ready, _), _)| *ready).min()
+        let lines = self.waiting.values().flat_map(|lines| lines.lines.values());
+        lines.filter_map(Line::first_key_value).map(|((ready, _), _)| *ready).min()
     }
 
-    fn take(&mut self, network: Network, place: (Time, u64)) -> Option<Attempt> {
-        let queue = self.waiting.get_mut(&network)?;
-        let attempt = queue.remove(&place)?;
-        if queue.is_empty() {
-            self.waiting.remove(&network);
+    fn line(&self, source: Source) -> Option<&Line> {
+        self.waiting.get(&source.network())?.lines.get(&source)
+    }
+
+    /// Takes the last attempt of the longest line out, if that is longer than `than`.
+    fn take_last_of_the_longest(&mut self, than: usize) -> Option<Attempt> {
+        let lines = self.waiting.values().flat_map(|lines| &lines.lines);
+        let (&source, line) = lines.max_by_key(|(_, line)| line.len()).filter(|(_, line)| line.len() > than)?;
+        let (&place, _) = line.last_key_value()?;
+        self.take(source, place)
+    }
+
+    fn take(&mut self, source: Source, place: (Time, u64)) -> Option<Attempt> {
+        let lines = self.waiting.get_mut(&source.network())?;
+        let line = lines.lines.get_mut(&source)?;
+        let attempt = line.remove(&place)?;
+        if line.is_empty() {
+            lines.lines.remove(&source);
+        }
+        if lines.lines.is_empty() {
+            self.waiting.remove(&source.network());
         }
         self.waiting_len -= 1;
         self.places.remove(&attempt.conn);
@@ -223,7 +266,7 @@ impl Passwords {
 
     fn delay(&self, now: Time, attempt: &Attempt) -> Duration {
         let account = self.count(now, &Suspect::Account(attempt.name.folded().to_owned()));
-        let network = self.count(now, &Suspect::Network(attempt.network));
+        let network = self.count(now, &Suspect::Network(attempt.source.network()));
         match account.max(network) {
             0 => Duration::ZERO,
             wrongs => self.delay_min.saturating_mul(1 << (wrongs - 1).min(31)).min(self.delay_max),
@@ -246,6 +289,14 @@ impl Passwords {
     }
 }
 
+/// Whose turn it is, of those who are ready: the next one behind who had the last.
+fn next_turn<K: Ord + Copy, V>(all: &BTreeMap<K, V>, last: Option<K>, is_ready: impl Fn(&V) -> bool) -> Option<K> {
+    let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+    let until = last.map_or(Bound::Unbounded, Bound::Included);
+    let mut turns = all.range((after, Bound::Unbounded)).chain(all.range((Bound::Unbounded, until)));
+    turns.find(|(_, waiting)| is_ready(waiting)).map(|(&key, _)| key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,7 +305,7 @@ mod tests {
         Limits {
             password_checks_max: 1,
             password_queue_max: 6,
-            password_queue_per_network_max: 4,
+            password_queue_per_address_max: 4,
             password_delay_ms_min: 250,
             password_delay_ms_max: 4_000,
             password_delays_kept_max: 4,
@@ -270,7 +321,7 @@ mod tests {
         Attempt {
             conn: ConnId(conn),
             request: 1,
-            network: Network::of([10, 0, third, 7].into()),
+            source: Source::of([10, 0, third, 7].into()),
             name: Name::new(name).expect("a valid name"),
             password: PasswordHash([0; 32]),
             claimed: Claimed::truncated(Vec::new()),
@@ -296,26 +347,46 @@ mod tests {
     fn networks_take_turns_so_a_flood_delays_others_by_one_check() {
         let mut passwords = Passwords::new(&limits());
         for conn in 1..=4 {
-            assert!(passwords.queue(at(0), attempt(conn, 1, "ana")));
+            assert_eq!(passwords.queue(at(0), attempt(conn, 1, "ana")), Queued::Waits);
         }
-        assert!(passwords.queue(at(0), attempt(5, 2, "bia")));
+        assert_eq!(passwords.queue(at(0), attempt(5, 2, "bia")), Queued::Waits);
         assert_eq!(work_off(&mut passwords, at(0)), [1, 5, 2, 3, 4]);
         assert_eq!((passwords.waiting_len, passwords.places.len(), passwords.waiting.len()), (0, 0, 0));
     }
 
     #[test]
-    fn the_queue_and_each_networks_part_of_it_are_bounded() {
+    fn addresses_of_one_network_take_turns_within_those_of_the_network() {
+        let of = |conn, third, host| Attempt {
+            source: Source::of([10, 0, third, host].into()),
+            ..attempt(conn, third, "ana")
+        };
+        let mut passwords = Passwords::new(&limits());
+        for attempt in [of(1, 1, 1), of(2, 1, 1), of(3, 1, 1), of(4, 1, 2), of(5, 2, 1), of(6, 2, 1)] {
+            assert_eq!(passwords.queue(at(0), attempt), Queued::Waits);
+        }
+        assert_eq!(work_off(&mut passwords, at(0)), [1, 5, 4, 6, 2, 3]);
+    }
+
+    #[test]
+    fn the_queue_and_each_addresss_part_of_it_are_bounded() {
         let mut passwords = Passwords::new(&limits());
         for conn in 1..=4 {
-            assert!(passwords.queue(at(0), attempt(conn, 1, "ana")));
+            assert_eq!(passwords.queue(at(0), attempt(conn, 1, "ana")), Queued::Waits);
         }
-        assert!(!passwords.queue(at(0), attempt(5, 1, "ana")), "a fifth of one network");
-        assert!(passwords.queue(at(0), attempt(5, 2, "ana")));
-        assert!(passwords.queue(at(0), attempt(6, 2, "ana")));
-        assert!(!passwords.queue(at(0), attempt(7, 3, "ana")), "a seventh altogether");
+        assert_eq!(passwords.queue(at(0), attempt(5, 1, "ana")), Queued::Refused, "a fifth of one address");
+        assert_eq!(passwords.queue(at(0), attempt(5, 2, "ana")), Queued::Waits);
+        assert_eq!(passwords.queue(at(0), attempt(6, 2, "ana")), Queued::Waits);
+        for (conn, displaced) in [(7, 4), (8, 3)] {
+            // A seventh altogether takes the place of the longest line's last.
+            let expected = Queued::Displaces(attempt(displaced, 1, "ana"));
+            assert_eq!(passwords.queue(at(0), attempt(conn, 3, "ana")), expected);
+        }
+        assert_eq!(passwords.queue(at(0), attempt(9, 3, "ana")), Queued::Refused, "no line is longer than its own");
+        assert_eq!((passwords.waiting_len, passwords.places.len()), (6, 6));
         passwords.handle_gone(ConnId(6));
-        assert!(passwords.queue(at(0), attempt(7, 3, "ana")));
-        assert_eq!(work_off(&mut passwords, at(0)), [1, 5, 7, 2, 3, 4]);
+        assert_eq!(passwords.queue(at(0), attempt(9, 3, "ana")), Queued::Waits);
+        assert_eq!(work_off(&mut passwords, at(0)), [1, 5, 7, 2, 8, 9]);
+        assert_eq!((passwords.waiting_len, passwords.places.len(), passwords.waiting.len()), (0, 0, 0));
     }
 
     #[test]
@@ -324,7 +395,7 @@ mod tests {
         let mut now = at(0);
         let mut waits = Vec::new();
         for _ in 0..7 {
-            assert!(passwords.queue(now, attempt(1, 1, "ana")));
+            assert_eq!(passwords.queue(now, attempt(1, 1, "ana")), Queued::Waits);
             let ready = passwords.deadline().expect("one waits");
             waits.push((ready - now).as_millis());
             if let Some(before) = ready.since_start().checked_sub(Duration::from_nanos(1))
@@ -345,10 +416,11 @@ mod tests {
         for _ in 0..9 {
             passwords.handle_wrong(at(0), &attempt(1, 1, "ana"));
         }
-        assert!(passwords.queue(at(0), attempt(1, 1, "ana")));
-        assert!(passwords.queue(at(1_000), attempt(2, 2, "ana")), "the account's delay holds everywhere");
-        assert!(passwords.queue(at(1_000), attempt(3, 1, "bia")), "and the network's for every account");
-        assert!(passwords.queue(at(1_000), attempt(4, 2, "bia")));
+        assert_eq!(passwords.queue(at(0), attempt(1, 1, "ana")), Queued::Waits);
+        // The account's delay holds everywhere, and the network's for every account.
+        for attempt in [attempt(2, 2, "ana"), attempt(3, 1, "bia"), attempt(4, 2, "bia")] {
+            assert_eq!(passwords.queue(at(1_000), attempt), Queued::Waits);
+        }
         assert_eq!(work_off(&mut passwords, at(1_000)), [4]);
         assert_eq!(work_off(&mut passwords, at(4_000)), [1]);
         assert_eq!(work_off(&mut passwords, at(5_000)), [2, 3]);

@@ -198,13 +198,13 @@ fn what_is_held_for_one_session_is_bounded() {
 
 #[test]
 fn a_flood_of_passwords_from_one_network_delays_another_by_one_check() {
-    let limits = Limits { password_checks_max: 1, password_queue_per_network_max: 8, ..Limits::default() };
+    let limits = Limits { password_checks_max: 1, password_queue_per_address_max: 8, ..Limits::default() };
     let mut world = World::with(limits, Registration::Open, Vec::new());
     let ana = world.register("ana", 1);
     world.hang_up(ana);
     world.checks_at_once = false;
-    let flood = (0..10u8).map(|host| {
-        let conn = world.connect(&format!("192.0.2.{host}:4000"), 9);
+    let flood = (0..10u16).map(|port| {
+        let conn = world.connect(&format!("192.0.2.1:{}", 4000 + port), 9);
         world.send(conn, &login(1, "bia", "guess"));
         conn
     });
