@@ -61,6 +61,8 @@ faults! {
     UnexpectedKey, Misbehaved, "the identity key is another than expected";
     /// The handshake took too long.
     HandshakeTimeout, Misbehaved, "the handshake took too long";
+    /// A frame was begun and not finished in time.
+    FrameTimeout, Misbehaved, "a frame took too long";
     /// Nobody logged in.
     LoginTimeout, Misbehaved, "nobody logged in";
     /// Too many requests wait.

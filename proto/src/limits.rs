@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    machine::WRITABLE_BYTES_MAX,
     names::NAME_BYTES_MAX,
     wire::{
         room::TEXT_BYTES_MAX,
@@ -40,6 +41,8 @@ limits! {
     handshake_ms_max: u64 = 8_000;
     /// From the end of the handshake to login, checks of passwords aside.
     login_ms_max: u64 = 8_000;
+    /// From the first byte of a session's frame to its last.
+    frame_ms_max: u64 = 8_000;
     /// The largest frame before login.
     frame_before_login_bytes_max: usize = 1_024;
     /// The largest frame after it.
@@ -48,6 +51,8 @@ limits! {
     unfinished_bytes_max: usize = 64 * 1024 * 1024;
     /// What may wait to be written to one connection; past it, it is closed.
     out_bytes_max: usize = 4 * 1024 * 1024;
+    /// What a session may have been told that the network has not taken; past it, it is not read.
+    untaken_bytes_max: usize = 2 * WRITABLE_BYTES_MAX;
     /// Silence after which a ping is sent (jittered downwards).
     ping_after_ms: u64 = 15_000;
     /// Silence after which a connection is given up.
@@ -139,6 +144,9 @@ pub const fn ms(ms: u64) -> Duration {
 const DEFAULT: Limits = Limits::DEFAULT;
 const _: () = {
     assert!(DEFAULT.handshake_ms_max < 10_000 && DEFAULT.login_ms_max < 10_000, "intruders are gone within 10 s");
+    assert!(DEFAULT.frame_ms_max < 10_000, "and so is who dawdles");
+    assert!(DEFAULT.untaken_bytes_max > WRITABLE_BYTES_MAX, "what a login brings does not silence who logged in");
+    assert!(DEFAULT.untaken_bytes_max + 2 * DEFAULT.frame_bytes_max < DEFAULT.out_bytes_max, "reading ends before");
     assert!(DEFAULT.silence_ms_max > 2 * DEFAULT.ping_after_ms, "a lost ping is forgiven");
     assert!(DEFAULT.silence_ms_max + DEFAULT.ping_after_ms / 2 <= 45_000, "a half-open connection is found in 45 s");
     assert!(DEFAULT.frame_before_login_bytes_max <= DEFAULT.frame_bytes_max, "login only widens the bound");

@@ -69,6 +69,8 @@ enum Timer {
     Session(ConnId),
     /// A session that made the tracker tell others too much is read again.
     Quiet(ConnId),
+    /// A session's frame is to be whole by then.
+    Frame(ConnId),
 }
 
 /// The tracker. See [`crate::tracker`].
@@ -170,7 +172,7 @@ impl Machine for Tracker {
             }
             Event::Opened { conn, listener, remote, .. } => self.on_opened(now, conn, listener, remote, out),
             Event::Received { conn, bytes } => self.on_received(now, conn, &bytes, out),
-            Event::Writable { conn, bytes } => self.continue_sync(now, conn, bytes),
+            Event::Writable { conn, bytes } => self.on_writable(now, conn, bytes),
             Event::Closed { conn, reason } => self.on_closed(now, conn, reason, out),
             Event::Due => {
                 for _ in 0..DUE_TIMERS_MAX {
@@ -181,6 +183,7 @@ impl Machine for Tracker {
                         Timer::Quiet(conn) => {
                             self.runnable.insert(conn);
                         }
+                        Timer::Frame(conn) => self.cut(now, conn, Fault::FrameTimeout, out),
                     }
                 }
             }
@@ -241,6 +244,18 @@ impl Tracker {
         session.channel.handle_bytes(bytes);
         self.runnable.insert(conn);
         self.read(now, conn, out);
+    }
+
+    /// A connection has taken everything: its other end reads, and may be read.
+    fn on_writable(&mut self, now: Time, conn: ConnId, bytes: usize) {
+        let Some(session) = self.sessions.get_mut(&conn) else { return };
+        session.wants_write = false;
+        if session.is_stuffed(&self.limits) {
+            session.heard = now;
+            self.runnable.insert(conn);
+        }
+        session.untaken_bytes = 0;
+        self.continue_sync(now, conn, bytes);
     }
 
     fn on_closed(&mut self, now: Time, conn: ConnId, reason: Closed, out: &mut Out) {
@@ -332,14 +347,15 @@ impl Tracker {
     /// Looks how long a session has been silent; pings it, or gives it up.
     fn on_silence(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
-        if !session.reading {
+        let stuffed = session.is_stuffed(&self.limits);
+        if !session.reading && !stuffed {
             // It is not heard because it is not listened to.
             session.heard = now;
         }
         let silent = now - session.heard;
         let (ping_after, given_up) = (ms(self.limits.ping_after_ms), ms(self.limits.silence_ms_max));
         if silent >= given_up {
-            return self.cut(now, conn, Fault::Silent, out);
+            return self.cut(now, conn, if stuffed { Fault::SlowReader } else { Fault::Silent }, out);
         }
         let heard = session.heard;
         let wait = self.jitter.jittered(ping_after);
@@ -443,6 +459,7 @@ impl Tracker {
         session.sync = None;
         session.endpoints = Vec::new();
         self.timers.clear(Timer::Session(conn));
+        self.timers.clear(Timer::Frame(conn));
         self.passwords.handle_gone(conn);
         self.durable.say(Said::Close(conn));
     }
@@ -454,6 +471,7 @@ impl Tracker {
                 Said::Message { conn, bytes, answers } => {
                     let Some(session) = self.sessions.get_mut(&conn) else { continue };
                     session.held_bytes -= bytes.len();
+                    session.untaken_bytes += bytes.len();
                     if answers {
                         session.waiting -= 1;
                         if session.channel.buffered() > 0 || !session.reading {
@@ -461,10 +479,13 @@ impl Tracker {
                         }
                     }
                     out.send_with(conn, |sealed| session.channel.seal(&bytes, sealed));
+                    if session.is_stuffed(&self.limits) {
+                        want_write(session, conn, out);
+                    }
                 }
                 Said::WantWrite(conn) => {
-                    if self.sessions.contains_key(&conn) {
-                        out.push(Action::WantWrite(conn));
+                    if let Some(session) = self.sessions.get_mut(&conn) {
+                        want_write(session, conn, out);
                     }
                 }
                 Said::Close(conn) => {
@@ -556,6 +577,7 @@ impl Tracker {
         let session = self.sessions.remove(&conn)?;
         self.timers.clear(Timer::Session(conn));
         self.timers.clear(Timer::Quiet(conn));
+        self.timers.clear(Timer::Frame(conn));
         self.passwords.handle_gone(conn);
         self.gate.handle_gone(session.ip(), session.anonymous);
         self.runnable.remove(&conn);
@@ -582,6 +604,13 @@ impl Tracker {
             session.unfinished = Some((bytes, since));
             self.unfinished_bytes += bytes;
             self.unfinished.insert((since, conn));
+        }
+        // Before login there is a deadline for everything; what is not read cannot be late.
+        let is_awaited = bytes > 0 && session.name().is_some() && !session.is_blocked(now, &self.limits);
+        if !is_awaited {
+            self.timers.clear(Timer::Frame(conn));
+        } else if progressed || self.timers.at(Timer::Frame(conn)).is_none() {
+            self.timers.set(Timer::Frame(conn), now + ms(self.limits.frame_ms_max));
         }
         while self.unfinished_bytes > self.limits.unfinished_bytes_max {
             let Some(&(_, longest)) = self.unfinished.first() else { break };
@@ -627,6 +656,13 @@ impl Tracker {
             users: self.directory.accounts_len(),
             rooms: self.directory.rooms_len(),
         }
+    }
+}
+
+/// Asks, once, to be told when the connection has taken everything.
+fn want_write(session: &mut Session, conn: ConnId, out: &mut Out) {
+    if !std::mem::replace(&mut session.wants_write, true) {
+        out.push(Action::WantWrite(conn));
     }
 }
 

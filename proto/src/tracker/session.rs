@@ -11,11 +11,12 @@
 //!
 //! - `Handshake` and `Anonymous` have a deadline each; the second stands still while a password is checked. `LoggedIn`
 //!   is pinged after silence and given up after more of it.
-//! - It is **blocked** while its password is checked, while too many of its requests wait for a commit, and while it has
-//!   made the tracker tell others more than is fair: what it says is then left in the channel, and it is not read.
+//! - It is **blocked** while its password is checked, while too many of its requests wait for a commit, while it has
+//!   made the tracker tell others more than is fair, and while it does not read what it is told: what it says is then
+//!   left in the channel, and it is not read. So questions are not answered faster than the answers are taken.
 //!
 //! Invariant: a session has one deadline, and none while it is checked or ending; a second timer says when one who has
-//! talked too much is read again.
+//! talked too much is read again, and a third when a frame that it began, logged in, must be whole.
 
 use std::{
     collections::VecDeque,
@@ -88,6 +89,10 @@ pub struct Session {
     pub waiting: usize,
     /// Bytes of messages that are held.
     pub held_bytes: usize,
+    /// What it was told since its connection last took everything.
+    pub untaken_bytes: usize,
+    /// Whether it is to be heard of when its connection has taken everything.
+    pub wants_write: bool,
     /// When all that it made the tracker tell others would have been told at the rate that it may.
     told_by: Time,
     /// Messages at the wrong time, and wrong passwords.
@@ -115,6 +120,8 @@ impl Session {
             logged_out: false,
             waiting: 0,
             held_bytes: 0,
+            untaken_bytes: 0,
+            wants_write: false,
             told_by: now,
             strikes: 0,
             unfinished: None,
@@ -150,8 +157,15 @@ impl Session {
     #[must_use]
     pub fn is_blocked(&self, now: Time, limits: &Limits) -> bool {
         matches!(self.phase, Phase::Checking { .. })
+            || self.is_stuffed(limits)
             || self.waiting >= limits.requests_waiting_max
             || self.quiet_until(limits) > now
+    }
+
+    /// Whether it does not read what it is told.
+    #[must_use]
+    pub const fn is_stuffed(&self, limits: &Limits) -> bool {
+        self.untaken_bytes >= limits.untaken_bytes_max
     }
 
     /// It has just made the tracker tell others `pushes` messages.

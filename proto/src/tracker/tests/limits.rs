@@ -142,6 +142,78 @@ fn one_who_makes_the_tracker_tell_others_too_much_is_held_back_and_loses_nothing
 }
 
 #[test]
+fn questions_are_not_answered_faster_than_the_answers_are_taken() {
+    let limits = Limits { untaken_bytes_max: 1_000, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let ana = world.register("ana", 1);
+    world.writes_at_once = false;
+    let questions = (2..=100).map(|request| ToTracker::WhoisName { request, name: name("ana") });
+    let bytes = world.seal(ana, &questions.collect::<Vec<_>>());
+    world.bytes(ana, &bytes);
+    let first = world.show(ana).len();
+    assert!((2..50).contains(&first), "{first} answers");
+    assert_eq!((world.client(ana).reading, world.client(ana).wants_write), (false, true));
+    // It takes them, late: it is there, and the next are answered.
+    for _ in 0..3 {
+        world.pass(30_000);
+        world.client(ana).wants_write = false;
+        world.event(Event::Writable { conn: ana, bytes: 64 * 1024 });
+        let more = world.show(ana).iter().filter(|told| told.starts_with("Whois")).count();
+        assert!((2..50).contains(&more) && world.client(ana).wants_write, "{more} answers");
+    }
+    // It takes nothing any more.
+    world.pass(34_999);
+    assert_eq!(world.closed(ana), None);
+    world.pass(1);
+    assert_eq!((world.closed(ana), world.faults()), (Some(CloseHow::Abort), vec![Fault::SlowReader]));
+}
+
+#[test]
+fn a_frame_that_was_begun_is_whole_in_eight_seconds_or_never() {
+    let mut world = World::new();
+    let ana = world.register("ana", 1);
+    let frame = world.seal(ana, &[ToTracker::Ping { nonce: 1 }]);
+    // Slow, but not too slow; and again, since each frame has its own time.
+    for nonce in 1..=3 {
+        let frame = if nonce == 1 { frame.clone() } else { world.seal(ana, &[ToTracker::Ping { nonce }]) };
+        world.bytes(ana, &frame[..1]);
+        world.pass(7_999);
+        world.bytes(ana, &frame[1..]);
+        assert_eq!(world.show(ana), [format!("Pong {nonce}")]);
+        world.pass(3_000);
+    }
+    let frame = world.seal(ana, &[ToTracker::Ping { nonce: 4 }, ToTracker::Ping { nonce: 5 }]);
+    for byte in &frame[..7] {
+        world.bytes(ana, &[*byte]);
+        world.pass(1_000);
+    }
+    world.pass(999);
+    assert_eq!(world.closed(ana), None);
+    world.pass(1);
+    assert_eq!((world.closed(ana), world.faults()), (Some(CloseHow::Abort), vec![Fault::FrameTimeout]));
+    assert_eq!(world.tracker.deadline(), None, "and nothing is left to wait for");
+}
+
+#[test]
+fn what_the_tracker_does_not_read_is_not_late() {
+    let limits = Limits { requests_waiting_max: 1, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let ana = world.register("ana", 1);
+    world.commits_at_once = false;
+    let bytes = world.seal(ana, &[2, 3].map(|request| ToTracker::SetProfile { request, text: text("x") }));
+    world.bytes(ana, &bytes[..bytes.len() - 1]);
+    assert!(!world.client(ana).reading);
+    world.pass(20_000);
+    assert_eq!(world.closed(ana), None);
+    world.commits_at_once = true;
+    world.commit();
+    assert!(world.client(ana).reading);
+    world.pass(7_999);
+    world.bytes(ana, &bytes[bytes.len() - 1..]);
+    assert_eq!(world.show(ana), ["Done 2", "Done 3"]);
+}
+
+#[test]
 fn what_comes_behind_a_login_waits_for_its_end() {
     let mut world = World::new();
     let ana = world.register("ana", 1);
