@@ -76,16 +76,16 @@ limits! {
     room_capacity_default: usize = 32;
     /// Requests of one session that wait for a commit; past it, it is not read.
     requests_waiting_max: usize = 32;
-    /// What one session may make a tracker tell others at once; past it, it is not read for a while.
+    /// What one session may say, or make a tracker say, at once; past it, it is not read for a while.
     pushes_burst_max: u64 = 16_384;
-    /// What one session may make a tracker tell others each second, in the long run.
+    /// What one session may say, or make a tracker say, each second, in the long run.
     pushes_per_s_max: u64 = 4_096;
     /// Password checks under way at once.
     password_checks_max: usize = 2;
     /// Password checks that wait, altogether.
     password_queue_max: usize = 1_024;
     /// Password checks that wait, of one address (an IPv6 network of 64 bits counts as one).
-    password_queue_per_address_max: usize = 128;
+    password_queue_per_address_max: usize = 256;
     /// The first delay after a wrong password; doubles with each further one, for the account and for the network.
     password_delay_ms_min: u64 = 250;
     /// The longest such delay.
@@ -152,6 +152,10 @@ const _: () = {
     assert!(DEFAULT.frame_before_login_bytes_max <= DEFAULT.frame_bytes_max, "login only widens the bound");
     assert!(DEFAULT.out_bytes_max >= 16 * DEFAULT.frame_bytes_max, "a burst of messages is no slow reader");
     assert!(DEFAULT.room_capacity_default <= DEFAULT.room_capacity_max, "the default is allowed");
+    assert!(
+        DEFAULT.password_queue_per_address_max >= DEFAULT.anonymous_per_address_max,
+        "whoever is let in to log in may wait for it"
+    );
     assert!(DEFAULT.pushes_per_s_max > 0, "whoever was held back is read again");
     assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
     assert!(DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max <= 800, "a terminal selects below 1024");

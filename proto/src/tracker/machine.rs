@@ -295,7 +295,8 @@ impl Tracker {
                 Ok(message) => self.on_message(now, conn, message, out),
                 Err(fault) => return self.cut(now, conn, fault, out),
             }
-            self.charge(now, conn, self.said - said);
+            // What is said to nobody costs the time of everyone, too.
+            self.charge(now, conn, (self.said - said).max(1));
             progressed = true;
             self.release(out);
         }
@@ -303,7 +304,7 @@ impl Tracker {
         self.set_reading(now, conn, out);
     }
 
-    /// A message has made the tracker say so much.
+    /// A message has made the tracker say so much, or hear one more.
     fn charge(&mut self, now: Time, conn: ConnId, pushes: u64) {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.charge(now, pushes, &self.limits);

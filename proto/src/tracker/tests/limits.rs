@@ -142,6 +142,20 @@ fn one_who_makes_the_tracker_tell_others_too_much_is_held_back_and_loses_nothing
 }
 
 #[test]
+fn one_who_says_too_much_of_what_needs_no_answer_is_held_back_too() {
+    let limits = Limits { pushes_burst_max: 10, pushes_per_s_max: 10, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    let ana = world.register("ana", 1);
+    world.pass(5_000);
+    let flood = (0..12).map(|nonce| ToTracker::Pong { nonce }).chain([ToTracker::Ping { nonce: 9 }]);
+    let bytes = world.seal(ana, &flood.collect::<Vec<_>>());
+    world.bytes(ana, &bytes);
+    assert_eq!((world.show(ana).len(), world.client(ana).reading), (0, false));
+    world.pass(1_000);
+    assert_eq!((world.show(ana), world.client(ana).reading), (vec!["Pong 9".to_owned()], true));
+}
+
+#[test]
 fn questions_are_not_answered_faster_than_the_answers_are_taken() {
     let limits = Limits { untaken_bytes_max: 1_000, ..Limits::default() };
     let mut world = World::with(limits, Registration::Open, Vec::new());
