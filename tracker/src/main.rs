@@ -45,6 +45,8 @@ use signal_hook::{
 const COUNT_EVERY: Duration = Duration::from_secs(60);
 /// Connections that the reactor takes beyond the tracker's own bound, so that the tracker refuses and counts them.
 const CONNECTIONS_SPARE: usize = 64;
+/// Descriptors that are no connections: database, locks, listeners, wakers, recording, and what SQLite opens at times.
+const DESCRIPTORS_KEPT: usize = 32;
 /// Commands of signals that wait to be handed on.
 const WAITING_MAX: usize = 64;
 
@@ -83,10 +85,9 @@ impl<E: std::error::Error> From<E> for Failed {
 fn run(settings: Settings) -> Result<(), Failed> {
     // From the first moment on, so that a signal while it starts is not lost.
     let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1])?;
-    let limits = Limits::default();
+    let limits = affordable(Limits::default());
     let options =
         Options { connections_max: limits.connections_max + CONNECTIONS_SPARE, out_bytes_max: limits.out_bytes_max };
-    let connections_max = limits.connections_max;
     let hosting = HostingOptions { listen: settings.listen, registration: settings.registration, limits };
     let hosting = Hosting::open(&settings.data, hosting)?;
     let recorder = match &settings.record {
@@ -113,7 +114,6 @@ fn run(settings: Settings) -> Result<(), Failed> {
         let host = Rc::clone(&host);
         hosting.node(move |notice, control| host.borrow_mut().on_notice(notice, control), recorder)
     };
-    raise_descriptors(connections_max);
     let mut reactor = Reactor::new(options)?;
     let handle = reactor.add(node);
     listen_to_signals(signals, handle, asked)?;
@@ -124,18 +124,30 @@ fn run(settings: Settings) -> Result<(), Failed> {
     }
 }
 
-/// Takes as many descriptors as this process may have: the usual 1,024 are fewer than a tracker's connections.
-fn raise_descriptors(connections_max: usize) {
+/// Takes as many descriptors as this process may have, since the usual 1,024 are fewer than a tracker's connections,
+/// and no more connections than they are enough for: so each that is one too many is refused and counted, and the
+/// database never goes without.
+fn affordable(mut limits: Limits) -> Limits {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most).map(|()| most));
-    match raised {
-        Ok(most) if most < connections_max as u64 => {
-            info!("this process may have {most} descriptors, so fewer than {connections_max} connections");
+    let descriptors = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((present, most)) => match setrlimit(Resource::RLIMIT_NOFILE, most, most) {
+            Ok(()) => most,
+            Err(error) => {
+                warn!("the limit of descriptors stays as it is: {error}");
+                present
+            }
+        },
+        Err(error) => {
+            warn!("the limit of descriptors is not known: {error}");
+            return limits;
         }
-        Ok(_) => {}
-        Err(error) => warn!("the limit of descriptors stays as it is: {error}"),
+    };
+    let affordable = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(DESCRIPTORS_KEPT).max(1);
+    if affordable < limits.connections_max {
+        info!("this process may have {descriptors} descriptors, so {affordable} connections");
+        limits.connections_max = affordable;
     }
+    limits
 }
 
 // Notices.
