@@ -12,14 +12,8 @@ use std::{
 };
 
 use papo_proto::{
-    channel::{Channel, Preface, StaticKey, Step},
     error::Fault,
-    identity::Identity,
-    rng::Seed,
-    wire::{
-        codec::Wire as _,
-        tracker::{Prefix, ToTracker},
-    },
+    wire::tracker::{Prefix, ToTracker},
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -27,6 +21,7 @@ use crate::support::{
     BOUND,
     papo::{PASSWORD, Papo, text},
     proxy::Proxy,
+    raw::Raw,
     tracker::{Tracker, counter},
 };
 
@@ -68,13 +63,13 @@ fn refused(address: SocketAddr, what: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Two who talk, one line after the other, while something else goes on.
-struct Talk {
+pub(crate) struct Talk {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(usize, Duration)>,
 }
 
 impl Talk {
-    fn start(tracker: &Tracker) -> Self {
+    pub(crate) fn start(tracker: &Tracker) -> Self {
         let [mut ana, mut bia] = ["ana", "bia"].map(|name| Papo::registered(name, tracker));
         ana.create("sala");
         bia.join("sala");
@@ -101,7 +96,7 @@ impl Talk {
 
     /// Ends it; every line arrived, and none took long.
     #[track_caller]
-    fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::SeqCst);
         let (lines, slowest) = self.thread.join().expect("they talked");
         assert!(slowest < GONE_WITHIN, "one of {lines} lines took {slowest:?}");
@@ -201,63 +196,35 @@ fn whatever_strangers_send_to_a_peer_they_are_gone_in_ten_seconds() {
     assert_eq!(ana.quit(), 0);
 }
 
-/// A handshake with the tracker as anyone can make it.
-fn handshaken(address: SocketAddr) -> (TcpStream, Channel) {
-    let mut stream = stranger(address);
-    let seed = Seed([7; 32]);
-    let statics = StaticKey::draw(&mut seed.stream("static", 0));
-    let mut out = Vec::new();
-    let identity = Identity::from_secret(&[9; 32]);
-    let mut channel = Channel::dial(Preface::Tracker, identity, &statics, seed.stream("channel", 0), &mut out);
-    let mut chunk = [0; 4096];
-    loop {
-        stream.write_all(&out).expect("it is sent");
-        out.clear();
-        match channel.next_step(16 * 1024, &mut out).expect("the tracker speaks the protocol") {
-            Some(Step::Identified(_)) => channel.confirm(&mut out),
-            Some(Step::Established(_)) => return (stream, channel),
-            Some(Step::Message(_)) => panic!("the tracker speaks before login"),
-            None => {
-                let count = stream.read(&mut chunk).expect("it answers");
-                assert_ne!(count, 0, "the tracker hung up in the handshake");
-                channel.handle_bytes(&chunk[..count]);
-            }
-        }
-    }
-}
-
 #[test]
 fn before_login_nothing_is_done_and_nobody_stays() {
     let tracker = Tracker::start();
     let talk = Talk::start(&tracker);
     // A command.
-    let (mut stream, mut channel) = handshaken(tracker.address);
-    let mut out = Vec::new();
+    let mut stranger = Raw::connect(tracker.address, 7).expect("it speaks the protocol");
     let since = Instant::now();
-    channel.seal(&ToTracker::ListPeers { request: 1, prefix: Prefix::default(), after: None }.to_bytes(), &mut out);
-    stream.write_all(&out).expect("it is sent");
-    let (took, said) = wait_gone(&stream, since);
+    stranger.send(&ToTracker::ListPeers { request: 1, prefix: Prefix::default(), after: None }).expect("it is sent");
+    let (took, said) = wait_gone(&stranger.stream, since);
     assert!(took <= GONE_WITHIN && said.len() < 128, "{took:?}, {} bytes", said.len());
     tracker.wait_counter(Fault::Unexpected, 1);
     // Silence.
-    let (stream, _channel) = handshaken(tracker.address);
-    let (took, _) = wait_gone(&stream, Instant::now());
+    let stranger = Raw::connect(tracker.address, 7).expect("it speaks the protocol");
+    let (took, _) = wait_gone(&stranger.stream, Instant::now());
     assert!(took <= GONE_WITHIN, "{took:?}");
     tracker.wait_counter(Fault::LoginTimeout, 1);
     // A frame of more than 1 KiB.
-    let (mut stream, _channel) = handshaken(tracker.address);
+    let mut stranger = Raw::connect(tracker.address, 7).expect("it speaks the protocol");
     let since = Instant::now();
-    stream.write_all(&[0x04, 0x01]).expect("it is sent");
-    let (took, _) = wait_gone(&stream, since);
+    stranger.stream.write_all(&[0x04, 0x01]).expect("it is sent");
+    let (took, _) = wait_gone(&stranger.stream, since);
     assert!(took <= GONE_WITHIN, "{took:?}");
     tracker.wait_counter(Fault::FrameTooLong, 1);
     // A message that is none, well sealed.
-    let (mut stream, mut channel) = handshaken(tracker.address);
+    let mut stranger = Raw::connect(tracker.address, 7).expect("it speaks the protocol");
     let since = Instant::now();
-    out.clear();
-    channel.seal(&[250, 1, 2, 3], &mut out);
-    stream.write_all(&out).expect("it is sent");
-    let (took, _) = wait_gone(&stream, since);
+    let bytes = stranger.seal(&[250, 1, 2, 3]);
+    stranger.stream.write_all(&bytes).expect("it is sent");
+    let (took, _) = wait_gone(&stranger.stream, since);
     assert!(took <= GONE_WITHIN, "{took:?}");
     tracker.wait_counter(Fault::Malformed, 1);
     talk.stop();

@@ -9,6 +9,7 @@ mod conversation;
 mod endings;
 mod hostile;
 mod hosting;
+mod load;
 mod loss;
 mod recording;
 mod rooms;

@@ -474,6 +474,7 @@ pub(crate) const fn fault(fault: Fault) -> &'static str {
         Fault::Forged => "a message was forged",
         Fault::UnexpectedKey => "its key is another than expected",
         Fault::HandshakeTimeout => "the handshake took too long",
+        Fault::FrameTimeout => "a message took too long",
         Fault::LoginTimeout => "nobody logged in in time",
         Fault::TooManyRequests => "too many requests",
         Fault::SlowReader => "it reads too slowly",

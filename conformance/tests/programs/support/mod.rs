@@ -6,6 +6,7 @@
 //! - [`tracker`], [`papo`]: a tracker, a peer.
 //! - [`terminal`]: a peer at a terminal.
 //! - [`capture`], [`proxy`]: everything that crosses the wire.
+//! - [`raw`]: a client of a tracker that says what it likes.
 //!
 //! Invariant: a test ends only processes that it started, waits only for events, and never longer than [`BOUND`].
 
@@ -15,6 +16,7 @@ pub(crate) mod papo;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod proxy;
+pub(crate) mod raw;
 pub(crate) mod terminal;
 pub(crate) mod tracker;
 
