@@ -30,7 +30,7 @@ use papo_proto::{
 use papo_runtime_mio::{Handle, Node, Options, Reactor, Recorder, data_dir::DataDir, random_seed};
 use papo_tracker::{Hosting, HostingOptions};
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 
@@ -86,7 +86,7 @@ pub(crate) enum Face {
 /// When it can't start, or can't go on.
 pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     // From the first moment on, so that a signal while it starts is not lost.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT])?;
     let limits = Limits::default();
     let directory = DataDir::open(&settings.data)?;
     let (secret, is_new) = directory.secret("identity.key")?;
@@ -342,6 +342,12 @@ fn listen_to_signals(
 ) {
     thread::spawn(move || {
         for signal in signals.forever() {
+            if signal == SIGCONT {
+                if face == Face::Terminal {
+                    inbox.push(Input::Resumed);
+                }
+                continue;
+            }
             if face == Face::Terminal && signal == SIGINT {
                 // The line editor takes Ctrl-C as a key; here it comes while no line is read.
                 if !screen.was_woken() {

@@ -110,6 +110,8 @@ pub(crate) enum Input {
         /// It is.
         interrupt: bool,
     },
+    /// The program was stopped and goes on; meanwhile the terminal was somebody else's.
+    Resumed,
     /// Nothing can be shown any more.
     OutputClosed,
     /// The frontend itself has something to show.
@@ -236,6 +238,7 @@ impl Session {
                 let code = if interrupt { EXIT_INTERRUPTED } else { EXIT_FINE };
                 if self.leaving.is_some() { self.effects.push(Effect::Abandon(code)) } else { self.leave(code) }
             }
+            Input::Resumed => self.effects.push(Effect::Prompt(before.clone())),
             Input::OutputClosed => self.leave(EXIT_FAILURE),
             Input::Show(event) => self.show(event),
             Input::Fail(event) => {

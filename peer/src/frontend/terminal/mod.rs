@@ -3,6 +3,7 @@
 //! - [`repl`]: the thread that reads lines; [`screen`]: what it shares with this one.
 //! - [`printer`]: the thread that prints above the line.
 //! - [`completion`], [`history`]: what helps while typing.
+//! - [`echo`]: nothing but the editor shows what is typed.
 //! - [`render`], [`colour`]: how things look.
 //!
 //! What one says oneself is shown once, as the line that was typed; only that it waits for someone is told. Receipts
@@ -12,6 +13,7 @@
 
 pub(crate) mod colour;
 mod completion;
+mod echo;
 mod history;
 mod printer;
 mod render;
@@ -32,6 +34,7 @@ use papo_proto::{peer::Notice, time::Wall};
 use self::{
     colour::Theme,
     completion::LineHelper,
+    echo::EchoOff,
     history::HistoryFile,
     printer::{Page, Printer},
     render::Renderer,
@@ -68,6 +71,7 @@ const IN_EDITOR_MAX: Duration = Duration::from_millis(500);
 /// When the terminal refuses from the start.
 pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: PathBuf) -> rustyline::Result<Ended> {
     let Wiring { mut session, inbox, peer, shown } = wiring;
+    let _echo_off = EchoOff::begin();
     let history = HistoryFile::new(history);
     let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme }, &history)?;
     let printer = Printer::start(editor.create_external_printer()?, shown, Arc::clone(screen));

@@ -16,6 +16,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::{
     completion::LineHelper,
+    echo,
     history::{HistoryFile, LINES_MAX},
     screen::Screen,
 };
@@ -56,6 +57,7 @@ pub(crate) fn editor(helper: LineHelper, history: &HistoryFile) -> rustyline::Re
 /// Reads until it is stopped, or the terminal is gone.
 pub(crate) fn read(mut editor: LineEditor, history: &HistoryFile, screen: &Arc<Screen>, inbox: &Arc<Inbox>) {
     while let Some((prompt, (draft, at))) = screen.begin() {
+        echo::turn_off();
         let (left, right) = draft.split_at_checked(at).unwrap_or((draft.as_str(), ""));
         let text = prompt_text(&prompt);
         let read = editor.readline_with_initial(&text, (left, right));
