@@ -150,6 +150,10 @@ pub(crate) enum UsageError {
     Secret { path: PathBuf, error: io::Error },
     #[error("the password is empty")]
     EmptyPassword,
+    #[error("{} holds more than one line: a password or token stands alone in its file", path.display())]
+    SecretLines { path: PathBuf },
+    #[error("{} holds more than {SECRET_BYTES_MAX} bytes: that is no password or token", path.display())]
+    SecretTooLong { path: PathBuf },
     #[error("the registration token must have 1 to {TOKEN_BYTES_MAX} bytes on one line")]
     BadToken,
     #[error("--host runs a tracker of its own, so --tracker makes no sense beside it")]
@@ -227,9 +231,16 @@ fn default_data() -> Result<PathBuf, UsageError> {
 fn read_secret(path: &Path) -> Result<String, UsageError> {
     let failed = |error| UsageError::Secret { path: path.to_owned(), error };
     let mut text = String::new();
-    File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX).read_to_string(&mut text)).map_err(failed)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text)).map_err(failed)?;
+    if text.len() as u64 > SECRET_BYTES_MAX {
+        return Err(UsageError::SecretTooLong { path: path.to_owned() });
+    }
+    // A newline that an editor leaves, or an echo too many, is no part of it.
+    let line = text.trim_end_matches(['\n', '\r']);
+    if line.contains(['\n', '\r']) {
+        return Err(UsageError::SecretLines { path: path.to_owned() });
+    }
+    Ok(line.to_owned())
 }
 
 /// `HOST[:PORT][#FINGERPRINT]`; an IPv6 address stands in brackets.
@@ -362,7 +373,13 @@ mod tests {
         assert_eq!(from_file.password, Some(PasswordHash::of("from file")));
         let empty = settings(&["--data", "d", "--password-file", &file("\n")], &[]);
         assert!(matches!(empty, Err(UsageError::EmptyPassword)));
-        let token = settings(&["--data", "d", "--token-file", &file("a\nb")], &[]);
+        for (text, wanted) in [("a\nb\n".to_owned(), false), ("x".repeat(4097), false), ("x".repeat(4096), true)] {
+            let read = settings(&["--data", "d", "--password-file", &file(&text)], &[]);
+            assert_eq!(read.is_ok(), wanted, "{}", text.len());
+        }
+        let blank_lines = settings(&["--data", "d", "--password-file", &file("pw\n\n")], &[]).expect("valid");
+        assert_eq!(blank_lines.password, Some(PasswordHash::of("pw")));
+        let token = settings(&["--data", "d", "--token-file", &file("a\tb")], &[]);
         assert!(matches!(token, Err(UsageError::BadToken)));
         let missing = settings(&["--data", "d", "--password-file", "/nonexistent/x"], &[]);
         assert!(matches!(missing, Err(UsageError::Secret { .. })));
