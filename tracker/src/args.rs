@@ -132,7 +132,10 @@ impl Arguments {
 fn read_config(path: &Path) -> Result<Config, UsageError> {
     let wrong = |why: String| UsageError::Config { path: path.to_owned(), why };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+        wrong(format!("line {line}: {}", error.message().replace('\n', " ")))
+    })
 }
 
 fn default_data() -> Result<PathBuf, UsageError> {
