@@ -101,9 +101,13 @@ fn note_shown(shown: &mut Shown, number: Option<u64>) {
 
 /// Reads a line for each turn, until the input or the program ends.
 fn read_lines(mut input: impl BufRead, turns: &Turns, inbox: &Inbox) {
+    let mut first = true;
     while turns.recv().is_ok() {
         let read = match next_line(&mut input) {
-            Ok(Some(Ok(text))) => Input::Line { text, prompt: None },
+            Ok(Some(Ok(text))) => {
+                let text = if first { without_mark(text) } else { text };
+                Input::Line { text, prompt: None }
+            }
             Ok(Some(Err(trouble))) => Input::BadLine(trouble),
             Ok(None) => Input::End,
             Err(error) => {
@@ -111,12 +115,18 @@ fn read_lines(mut input: impl BufRead, turns: &Turns, inbox: &Inbox) {
                 Input::End
             }
         };
+        first = false;
         let end = matches!(read, Input::End);
         inbox.push(read);
         if end {
             return;
         }
     }
+}
+
+/// Files that were written elsewhere begin with a byte order mark; behind it the first command would be said aloud.
+fn without_mark(text: String) -> String {
+    text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The next line without its line break, or why it can't be taken; `None` at the end.
@@ -180,6 +190,22 @@ mod tests {
         let input = format!("{limit}\n{limit}x\n{limit}{limit}\nnext");
         let long = || Err(Trouble::LineTooLong { max: LINE_BYTES_MAX });
         assert_eq!(lines(input.as_bytes()), [ok(&limit), long(), long(), ok("next")]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_first_line_is_no_part_of_it() {
+        let (turn, turns) = mpsc::channel();
+        let inbox = Inbox::default();
+        for _ in 0..3 {
+            turn.send(()).expect("the reader is there");
+        }
+        read_lines("\u{feff}/join sala\n\u{feff}said\n".as_bytes(), &turns, &inbox);
+        let next = || match inbox.next(Some(Duration::ZERO)) {
+            Next::Input(input) => *input,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(next(), Input::Line { text, .. } if text == "/join sala"));
+        assert!(matches!(next(), Input::Line { text, .. } if text == "\u{feff}said"));
     }
 
     #[test]
