@@ -1,6 +1,7 @@
 //! What a person types → what is to be done.
 //!
 //! A line that begins with one slash is a command; `//` says a literal slash; everything else is said to the target.
+//! White space before a known command is forgiven: what is meant for one person must not be said to all.
 //! What is not understood is a [`Mistake`], and never said aloud.
 
 use std::net::SocketAddr;
@@ -122,6 +123,8 @@ pub(crate) enum Order {
     },
     /// Talk to someone else from now on.
     Talk(Target),
+    /// Tell about oneself.
+    Whoami,
     /// Explain a command, or all.
     Help(Option<Verb>),
     /// End.
@@ -185,7 +188,9 @@ pub(crate) fn parse(line: &str, target: &Target) -> Result<Option<Order>, Mistak
     if line.trim().is_empty() {
         return Ok(None);
     }
-    match line.strip_prefix('/') {
+    let known = |command: &&str| Verb::named(split(command).0).is_some();
+    let command = line.strip_prefix('/').or_else(|| line.trim_start().strip_prefix('/').filter(known));
+    match command {
         Some(said) if said.starts_with('/') => Ok(Some(say(target, said))),
         Some(command) => order(command, target).map(Some),
         None => Ok(Some(say(target, line))),
@@ -213,7 +218,7 @@ fn order(command: &str, target: &Target) -> Result<Order, Mistake> {
             return Ok(Order::Account { register: verb == Verb::Register, name: args.optional(user)? });
         }
         Verb::Logout => args.none(Request::Logout)?,
-        Verb::Plaintext => match rest {
+        Verb::Plaintext => match rest.trim().to_lowercase().as_str() {
             "on" => Request::Plaintext { open: true },
             "off" => Request::Plaintext { open: false },
             _ => return Err(Mistake::Usage(verb)),
@@ -263,9 +268,10 @@ fn order(command: &str, target: &Target) -> Result<Order, Mistake> {
         Verb::Verify => Request::Verify { user: args.one(user)? },
         Verb::Trust => Request::Trust { user: args.one(user)? },
         Verb::Ping => Request::Ping { user: args.one(user)? },
+        Verb::Status if rest.trim().is_empty() => return Ok(Order::Whoami),
         Verb::Status => {
             let (word, text) = split(rest);
-            let status = match word {
+            let status = match word.to_lowercase().as_str() {
                 "online" => Status::Online,
                 "away" => Status::Away,
                 "busy" => Status::Busy,
@@ -392,6 +398,9 @@ mod tests {
     fn text_goes_to_the_target_and_slashes_decide_what_is_text() {
         said("hello there", in_room(), "hello there");
         said("  indented", in_room(), "  indented");
+        said(" /etc/passwd", in_room(), " /etc/passwd");
+        said(" //msg bia", in_room(), " //msg bia");
+        said(" \t/msg bia psst", with_bia(), "psst");
         said("//join us", in_room(), "/join us");
         said("a /join b", in_room(), "a /join b");
         said("one\ntwo\n\n", in_room(), "one\ntwo");
@@ -429,6 +438,8 @@ mod tests {
         ask("/ping bia", Request::Ping { user: name("bia") });
         let text = |text: &str| StatusText::new(text).expect("short");
         ask("/status away at lunch", Request::Status { status: Status::Away, text: text("at lunch") });
+        check("/status", &in_room(), Order::Whoami);
+        ask("/Status BUSY", Request::Status { status: Status::Busy, text: text("") });
         ask("/status online", Request::Status { status: Status::Online, text: text("") });
         ask("/profile plays the cello", Request::Profile { text: Profile::new("plays the cello").expect("short") });
         for (line, target) in [
@@ -483,7 +494,6 @@ mod tests {
             ("/quit now", Verb::Quit),
             ("/plaintext maybe", Verb::Plaintext),
             ("/status offline", Verb::Status),
-            ("/status", Verb::Status),
             ("/whois", Verb::Whois),
         ] {
             assert_eq!(parse(line, &in_room()), Err(Mistake::Usage(verb)), "{line}");

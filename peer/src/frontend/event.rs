@@ -6,6 +6,7 @@ use papo_proto::{
     identity::Key,
     names::Name,
     peer::{Notice, Problem, interface::Target},
+    wire::tracker::Status,
 };
 
 use super::commands::{Mistake, Verb};
@@ -100,6 +101,23 @@ pub(crate) enum Info {
     FirstSteps {
         /// There are rooms.
         tracker: bool,
+    },
+    /// This peer is that to others now.
+    StatusSet {
+        /// What.
+        status: Status,
+        /// In its own words.
+        text: String,
+    },
+    /// It says something else about itself now.
+    ProfileSet {
+        /// That is nothing.
+        empty: bool,
+    },
+    /// Its account is open to plaintext clients, or closed.
+    PlaintextSet {
+        /// It is open.
+        open: bool,
     },
     /// The tracker is dialled again and again.
     KeepsTrying,

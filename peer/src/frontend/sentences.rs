@@ -15,7 +15,7 @@ use papo_proto::{
         Note, Problem,
         interface::{PeerEvent, PeerSeen, RoomSeen, Target},
     },
-    wire::tracker::{Failure, RoomEvent, Status},
+    wire::tracker::{Failure, ROOM_CAPACITY_MAX, RoomEvent, Status},
 };
 
 use super::{
@@ -23,6 +23,9 @@ use super::{
     event::{Info, Speed, Trouble},
 };
 
+/// How many people a room takes.
+const CAPACITIES: &str = "a room takes 1 to 256 people";
+const _: () = assert!(ROOM_CAPACITY_MAX == 256, "as the sentence says");
 /// More names than these are counted instead.
 const NAMES_SHOWN_MAX: usize = 8;
 
@@ -344,7 +347,8 @@ pub(crate) const fn note_code(note: &Note) -> &'static str {
         Note::Strangers { .. } => "strangers",
         Note::OtherPort { .. } => "other_port",
         Note::Trusted { .. } => "trusted",
-        Note::Blocked { .. } => "blocked",
+        Note::Blocked { blocked: true, .. } => "blocked",
+        Note::Blocked { blocked: false, .. } => "unblocked",
     }
 }
 
@@ -400,10 +404,12 @@ pub(crate) fn problem(problem: &Problem) -> String {
         Problem::TooMuchWaiting { user } => {
             format!("too much waits for {user} already; nothing more is kept until some of it is delivered")
         }
-        Problem::NobodyLinked => "nobody is there to hear it".to_owned(),
+        Problem::NobodyLinked => {
+            "nobody is linked to you, so nobody would hear it: /join a room, or /msg USER TEXT".to_owned()
+        }
         Problem::TimedOut => "it took too long".to_owned(),
         Problem::TooManyRequests => "too much is under way: wait for an answer first".to_owned(),
-        Problem::OutOfRange => "that number is out of its range".to_owned(),
+        Problem::OutOfRange => failure(Failure::OutOfRange).to_owned(),
         Problem::Stopping => "papo is about to end".to_owned(),
     }
 }
@@ -453,7 +459,7 @@ const fn failure(failure: Failure) -> &'static str {
         Failure::RoomExists => "a room has that name, or one that looks like it: choose another",
         Failure::NotMember => "you are not in that room",
         Failure::NotOwner => "only the room's owner may do that",
-        Failure::OutOfRange => "that number is out of its range",
+        Failure::OutOfRange => CAPACITIES,
         Failure::TooManyRooms => "you are in as many rooms as one can be in: leave one first",
         Failure::Full => "the tracker is full",
         Failure::Busy => "too many try to log in just now: try again in a moment",
@@ -501,7 +507,7 @@ pub(crate) fn mistake(mistake: &Mistake) -> String {
         }
         Mistake::Usage(verb) => format!("it goes {}", usage(*verb)),
         Mistake::Name { typed, why } => format!("“{}” can't be a name: {}", escape::line(typed), bad_name(*why)),
-        Mistake::Capacity(typed) => format!("“{}” is not a number of people", escape::line(typed)),
+        Mistake::Capacity(typed) => format!("{CAPACITIES}, not “{}”", escape::line(typed)),
         Mistake::Address(typed) => {
             format!("“{}” is not an address with a port, such as 10.0.0.2:6061", escape::line(typed))
         }
@@ -564,6 +570,16 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
             "/help lists the commands; /connect IP:PORT links to another papo. Rooms need --tracker or --host"
                 .to_owned()
         }
+        Info::StatusSet { status: set, text } if text.is_empty() => format!("you are {} to others now", status(*set)),
+        Info::StatusSet { status: set, text } => {
+            format!("you are {} to others now: “{}”", status(*set), escape::line(text))
+        }
+        Info::ProfileSet { empty: true } => "your profile is empty now".to_owned(),
+        Info::ProfileSet { empty: false } => "your profile stands; others see it with /whois".to_owned(),
+        Info::PlaintextSet { open: true } => {
+            "your account is open to old clients now, which log in without encryption".to_owned()
+        }
+        Info::PlaintextSet { open: false } => "your account is closed to old clients without encryption now".to_owned(),
         Info::KeepsTrying => "papo keeps trying; what you can do without the tracker goes on".to_owned(),
         Info::HowToQuit => "Ctrl-C again, Ctrl-D or /quit ends papo".to_owned(),
         Info::Help(topic) => return help(*topic),
@@ -631,8 +647,8 @@ pub(crate) const fn usage(verb: Verb) -> &'static str {
         Verb::Leave => "/leave [ROOM]",
         Verb::Delete => "/delete [ROOM]",
         Verb::Msg => "/msg USER TEXT",
-        Verb::All => "/all TEXT",
-        Verb::Chat => "/chat USER|#ROOM",
+        Verb::All => "/all [TEXT]",
+        Verb::Chat => "/chat [USER|#ROOM]",
         Verb::Connect => "/connect IP:PORT",
         Verb::Disconnect => "/disconnect USER",
         Verb::Block => "/block USER",
@@ -640,8 +656,8 @@ pub(crate) const fn usage(verb: Verb) -> &'static str {
         Verb::Verify => "/verify USER",
         Verb::Trust => "/trust USER",
         Verb::Ping => "/ping USER",
-        Verb::Status => "/status online|away|busy [TEXT]",
-        Verb::Profile => "/profile TEXT",
+        Verb::Status => "/status [online|away|busy [TEXT]]",
+        Verb::Profile => "/profile [TEXT]",
         Verb::Quit => "/quit",
         Verb::Sair => "/sair",
     }
@@ -664,7 +680,7 @@ pub(crate) const fn summary(verb: Verb) -> &'static str {
         Verb::Leave => "leave the room for good, or the chat",
         Verb::Delete => "delete a room of yours",
         Verb::Msg => "say something to one person",
-        Verb::All => "say something to everyone you are linked to",
+        Verb::All => "say something to everyone you are linked to; alone: talk to them from now on",
         Verb::Chat => "talk to someone, or to a room, from now on; alone: to everyone",
         Verb::Connect => "link to a papo at an address",
         Verb::Disconnect => "end the link to someone",
@@ -673,8 +689,8 @@ pub(crate) const fn summary(verb: Verb) -> &'static str {
         Verb::Verify => "digits to compare with someone, against impostors",
         Verb::Trust => "accept someone's changed key",
         Verb::Ping => "how quickly someone answers",
-        Verb::Status => "what you are to others",
-        Verb::Profile => "say something about yourself in /whois",
+        Verb::Status => "what you are to others; alone: tells it",
+        Verb::Profile => "what /whois tells about you; alone: nothing",
         Verb::Quit => "say goodbye and end papo",
         Verb::Sair => "leave the room or the chat; where there is none, end papo",
     }

@@ -145,6 +145,8 @@ enum Then {
     Nothing,
     Talk(Name),
     Pinged(Name),
+    /// Say that it is done, where nothing else does.
+    Tell(Info),
     Leave,
     /// The person knows nothing of it.
     Quiet,
@@ -257,6 +259,8 @@ impl Session {
 
     fn handle_notice(&mut self, notice: Notice) {
         match &notice {
+            // It is about to end: the hosted tracker can't listen.
+            Notice::Ready { .. } if self.leaving.is_some() => return,
             Notice::Ready { user, .. } => {
                 self.setup.me = user.clone();
                 self.ready = true;
@@ -412,6 +416,7 @@ impl Session {
             (_, Some(problem)) if self.is_told(problem) => {}
             (_, Some(problem)) => self.show(Event::Problem(problem.clone())),
             (Then::Talk(room), None) => self.target = Target::Room(room),
+            (Then::Tell(info), None) => self.show(Event::Info(info)),
             (Then::Pinged(_) | Then::Nothing, None) => {}
         }
         self.effects.push(Effect::Next);
@@ -473,6 +478,11 @@ impl Session {
                 let then = match &request {
                     Request::Create { room, .. } | Request::Join { room } => Then::Talk(room.clone()),
                     Request::Ping { user } => Then::Pinged(user.clone()),
+                    Request::Status { status, text } => {
+                        Then::Tell(Info::StatusSet { status: *status, text: text.as_str().to_owned() })
+                    }
+                    Request::Profile { text } => Then::Tell(Info::ProfileSet { empty: text.as_str().is_empty() }),
+                    Request::Plaintext { open } => Then::Tell(Info::PlaintextSet { open: *open }),
                     _ => Then::Nothing,
                 };
                 self.ask(request, then);
@@ -486,6 +496,7 @@ impl Session {
                 self.target = target.clone();
                 self.refuse(Event::Info(Info::Talking(target)));
             }
+            Order::Whoami => self.ask(Request::Whois { user: self.setup.me.clone() }, Then::Nothing),
             Order::Help(topic) => self.refuse(Event::Info(Info::Help(topic))),
             Order::Quit => self.leave(EXIT_FINE),
         }
@@ -564,7 +575,11 @@ fn object(text: &str, target: &Target) -> Result<Order, Box<Event>> {
             }
         }
         Ok(Object::Do(_)) => Err(bad("a command begins with one slash")),
-        Err(error) => Err(bad(&error.to_string())),
+        Err(error) => match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
+            Ok(fields) if fields.len() > 1 => Err(bad("it has more than one field")),
+            Ok(fields) if fields.is_empty() => Err(bad("it is empty")),
+            Ok(_) | Err(_) => Err(bad(&error.to_string())),
+        },
     }
 }
 

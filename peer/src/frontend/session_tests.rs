@@ -408,3 +408,42 @@ fn names_are_learned_quietly_once_and_what_the_person_asks_for_is_shown() {
     terminal.line("/peers");
     assert_eq!(terminal.notice(Notice::Peers { peers: vec![] }), ["show Peers"]);
 }
+
+#[test]
+fn what_nothing_else_shows_is_told_once_it_is_done() {
+    let mut pipe = Played::pipe();
+    pipe.line("/status away at lunch");
+    assert_eq!(pipe.outcome(1, None), ["info: you are away to others now: “at lunch”", "next"]);
+    pipe.line("/profile");
+    assert_eq!(pipe.outcome(2, None), ["info: your profile is empty now", "next"]);
+    pipe.line("/plaintext off");
+    assert_eq!(pipe.outcome(3, Some(Problem::NotLoggedIn)), ["error not_logged_in", "next"]);
+    assert_eq!(pipe.line("/status"), ["ask 4 Whois { user: \"ana\" }"]);
+}
+
+#[test]
+fn after_a_stop_the_prompt_is_shown_anew() {
+    let mut terminal = Played::terminal();
+    assert_eq!(terminal.input(Input::Resumed), ["prompt everyone"]);
+    terminal.join("sala");
+    assert_eq!(terminal.input(Input::Resumed), ["prompt #sala"]);
+}
+
+#[test]
+fn a_peer_that_is_about_to_end_does_not_say_that_it_is_ready() {
+    let mut pipe = Played::new(setup(false, true));
+    pipe.input(Input::Fail(Event::Trouble(Trouble::HostRefused("taken".to_owned()))));
+    assert!(pipe.notice(ready()).is_empty());
+}
+
+#[test]
+fn an_object_with_two_fields_or_none_is_told_so() {
+    let mut pipe = Played::pipe();
+    for (line, why) in [(r#"{"say":"a","do":"/peers"}"#, "more than one field"), ("{}", "it is empty")] {
+        let effects = pipe.session.handle(Input::Line { text: line.to_owned(), prompt: None });
+        let told = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Show(Event::Trouble(Trouble::BadJson(text))) if text.contains(why)));
+        assert!(told, "{line}: {effects:?}");
+    }
+}
