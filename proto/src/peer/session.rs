@@ -184,10 +184,12 @@ impl Session {
         }
     }
 
-    /// `HOST:PORT` as the person gives it.
+    /// `HOST:PORT` as the person gives it; an IPv6 address stands in brackets.
     #[must_use]
     pub fn address_text(&self) -> String {
-        self.address.as_ref().map_or_else(String::new, |address| format!("{}:{}", address.host, address.port))
+        self.address.as_ref().map_or_else(String::new, |TrackerAddress { host, port, .. }| {
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        })
     }
 
     /// The connection, if there is one.
