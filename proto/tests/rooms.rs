@@ -385,7 +385,7 @@ fn lists_show_who_is_there_and_who_of_ones_rooms_is_away() {
     assert_eq!((rooms.len(), rooms[0].capacity, rooms[0].joined), (1, 32, true));
     assert_eq!(rooms[0].members, [name("ana"), name("bia")]);
     world.kill(tracker);
-    assert_eq!(world.problem(ana, Request::Rooms { prefix: String::new() }), Problem::NotLoggedIn);
+    assert_eq!(world.problem(ana, Request::Rooms { prefix: String::new() }), Problem::TrackerAway);
 }
 
 #[test]

@@ -79,7 +79,8 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         Notice::Peers { peers } | Notice::Users { users: peers, .. } => vec![peer_table(peers)],
         Notice::Rooms { rooms } => vec![room_table(rooms)],
         Notice::Whois { peer, key, pinned, verified, profile, plaintext } => {
-            let lines = sentences::whois(peer, key.as_ref(), pinned.as_ref(), *verified, profile.as_str(), *plaintext);
+            let lines =
+                sentences::whois(peer, me, key.as_ref(), pinned.as_ref(), *verified, profile.as_str(), *plaintext);
             vec![Shown::Notice(lines)]
         }
         Notice::Room { room, what, user, members } => one(sentences::room_event(room, *what, user, members, me)),

@@ -2,7 +2,7 @@
 //!
 //! - [`commands`]: what is typed → a request.
 //! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
-//! - [`event`]: what is shown; [`sentences`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
+//! - [`event`]: what is shown; [`sentences`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
 //! - [`inbox`]: what waits to be handled, bounded.
 //! - [`piped`] and [`terminal`]: the two that read and write.
 //!
@@ -10,6 +10,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod event;
+pub(crate) mod help;
 pub(crate) mod inbox;
 pub(crate) mod json;
 pub(crate) mod lines;

@@ -19,8 +19,9 @@ use papo_proto::{
 };
 
 use super::{
-    commands::{Mistake, Verb},
+    commands::Mistake,
     event::{Info, Speed, Trouble},
+    help::{self, usage},
 };
 
 /// How many people a room takes.
@@ -270,6 +271,7 @@ pub(crate) const NO_ROOMS: &str = "no rooms yet: /create ROOM makes one";
 /// About someone.
 pub(crate) fn whois(
     peer: &PeerSeen,
+    me: &Name,
     key: Option<&Key>,
     pinned: Option<&Key>,
     verified: bool,
@@ -282,6 +284,7 @@ pub(crate) fn whois(
         lines.push(remarks);
     }
     lines.push(match key {
+        Some(key) if peer.user == *me => format!("fingerprint {key} (this is you)"),
         Some(key) if verified => format!("fingerprint {key} (verified)"),
         Some(key) => format!("fingerprint {key} (not verified: /verify {user})"),
         None => "no key: an old client, in plaintext".to_owned(),
@@ -379,6 +382,9 @@ pub(crate) fn problem(problem: &Problem) -> String {
             "that needs a tracker: start papo with --tracker HOST:PORT, or with --host to run one".to_owned()
         }
         Problem::NotLoggedIn => "log in first: /login, or /register for a new account".to_owned(),
+        Problem::TrackerAway => {
+            "there is no connection to the tracker just now; papo keeps trying, so try again in a while".to_owned()
+        }
         Problem::TrackerSilent => "the tracker was lost before it answered: try again when it is back".to_owned(),
         Problem::PasswordMissing => "an account needs a password".to_owned(),
         Problem::NotInRoom { room } => format!("you are not in #{room}: /join {room}"),
@@ -582,7 +588,7 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
         Info::PlaintextSet { open: false } => "your account is closed to old clients without encryption now".to_owned(),
         Info::KeepsTrying => "papo keeps trying; what you can do without the tracker goes on".to_owned(),
         Info::HowToQuit => "Ctrl-C again, Ctrl-D or /quit ends papo".to_owned(),
-        Info::Help(topic) => return help(*topic),
+        Info::Help(topic) => return help::lines(*topic),
         Info::ConfirmTracker { tracker, key } => {
             return vec![
                 format!("the tracker at {} is not known here yet. Its fingerprint is", escape::line(tracker)),
@@ -608,92 +614,6 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
         ),
     };
     vec![line]
-}
-
-fn help(topic: Option<Verb>) -> Vec<String> {
-    match topic {
-        Some(verb) => {
-            let mut lines = vec![usage(verb).to_owned(), summary(verb).to_owned()];
-            if !verb.aliases().is_empty() {
-                lines.push(format!("also: /{}", verb.aliases().join(", /")));
-            }
-            lines
-        }
-        None => {
-            let width = Verb::ALL.iter().map(|&verb| usage(verb).chars().count()).max().unwrap_or(0);
-            let row = |&verb: &Verb| format!("{:width$}  {}", usage(verb), summary(verb));
-            let rest =
-                ["Everything else is said to whom the prompt names; //text says a text that begins with a slash."
-                    .to_owned()];
-            Verb::ALL.iter().map(row).chain(rest).collect()
-        }
-    }
-}
-
-/// How a command is typed.
-pub(crate) const fn usage(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Register => "/register [NAME]",
-        Verb::Login => "/login [NAME]",
-        Verb::Logout => "/logout",
-        Verb::Plaintext => "/plaintext on|off",
-        Verb::Peers => "/peers [START]",
-        Verb::Users => "/users [ROOM]",
-        Verb::Rooms => "/rooms [START]",
-        Verb::Whois => "/whois USER",
-        Verb::Help => "/help [COMMAND]",
-        Verb::Create => "/create ROOM [CAPACITY]",
-        Verb::Join => "/join ROOM",
-        Verb::Leave => "/leave [ROOM]",
-        Verb::Delete => "/delete [ROOM]",
-        Verb::Msg => "/msg USER TEXT",
-        Verb::All => "/all [TEXT]",
-        Verb::Chat => "/chat [USER|#ROOM]",
-        Verb::Connect => "/connect IP:PORT",
-        Verb::Disconnect => "/disconnect USER",
-        Verb::Block => "/block USER",
-        Verb::Unblock => "/unblock USER",
-        Verb::Verify => "/verify USER",
-        Verb::Trust => "/trust USER",
-        Verb::Ping => "/ping USER",
-        Verb::Status => "/status [online|away|busy [TEXT]]",
-        Verb::Profile => "/profile [TEXT]",
-        Verb::Quit => "/quit",
-        Verb::Sair => "/sair",
-    }
-}
-
-/// What a command does.
-pub(crate) const fn summary(verb: Verb) -> &'static str {
-    match verb {
-        Verb::Register => "make an account on the tracker, and log in",
-        Verb::Login => "log in to the tracker",
-        Verb::Logout => "end the session with the tracker",
-        Verb::Plaintext => "open or close your account to old clients without encryption",
-        Verb::Peers => "who is connected",
-        Verb::Users => "who is in the room; outside of rooms, who is online",
-        Verb::Rooms => "which rooms there are",
-        Verb::Whois => "about someone: status, address, key, profile",
-        Verb::Help => "this list, or about one command",
-        Verb::Create => "make a room and go in",
-        Verb::Join => "go into a room and talk to it",
-        Verb::Leave => "leave the room for good, or the chat",
-        Verb::Delete => "delete a room of yours",
-        Verb::Msg => "say something to one person",
-        Verb::All => "say something to everyone you are linked to; alone: talk to them from now on",
-        Verb::Chat => "talk to someone, or to a room, from now on; alone: to everyone",
-        Verb::Connect => "link to a papo at an address",
-        Verb::Disconnect => "end the link to someone",
-        Verb::Block => "hear and say nothing more to someone",
-        Verb::Unblock => "take that back",
-        Verb::Verify => "digits to compare with someone, against impostors",
-        Verb::Trust => "accept someone's changed key",
-        Verb::Ping => "how quickly someone answers",
-        Verb::Status => "what you are to others; alone: tells it",
-        Verb::Profile => "what /whois tells about you; alone: nothing",
-        Verb::Quit => "say goodbye and end papo",
-        Verb::Sair => "leave the room or the chat; where there is none, end papo",
-    }
 }
 
 #[cfg(test)]

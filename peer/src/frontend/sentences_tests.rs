@@ -6,6 +6,7 @@ use papo_proto::{
 };
 
 use super::*;
+use crate::frontend::commands::Verb;
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("valid")
@@ -55,6 +56,7 @@ fn every_problem() -> Vec<Problem> {
         Problem::NoTracker,
         Problem::NotLoggedIn,
         Problem::TrackerSilent,
+        Problem::TrackerAway,
         Problem::PasswordMissing,
         Problem::NotInRoom { room: name("sala") },
         Problem::UnknownUser { user: user.clone() },
@@ -216,7 +218,7 @@ fn a_stranger_can_not_steer_the_terminal_by_status_or_profile() {
         blocked: true,
     };
     let profile = Profile::new(HOSTILE).expect("short");
-    let shown = whois(&peer, None, Some(&Key([1; 32])), false, profile.as_str(), true);
+    let shown = whois(&peer, &name("ana"), None, Some(&Key([1; 32])), false, profile.as_str(), true);
     let row = peer_row(&peer);
     assert!(shown.iter().chain(&row).all(|line| !line.chars().any(escape::is_hostile)), "{shown:?} {row:?}");
 }

@@ -493,8 +493,13 @@ impl Session {
                 }
             }
             Order::Talk(target) => {
+                // It is the target in any case: what was meant for someone must not go to whom one talked to before.
                 self.target = target.clone();
-                self.refuse(Event::Info(Info::Talking(target)));
+                self.show(Event::Info(Info::Talking(target.clone())));
+                match target {
+                    Target::All => self.effects.push(Effect::Next),
+                    to => self.ask(Request::Talk { to }, Then::Nothing),
+                }
             }
             Order::Whoami => self.ask(Request::Whois { user: self.setup.me.clone() }, Then::Nothing),
             Order::Help(topic) => self.refuse(Event::Info(Info::Help(topic))),
@@ -590,6 +595,7 @@ const fn exit_code(problem: &Problem) -> u8 {
         | Problem::TrackerUnknownHost { .. }
         | Problem::TrackerFault { .. }
         | Problem::TrackerSilent
+        | Problem::TrackerAway
         | Problem::TimedOut => EXIT_UNREACHABLE,
         Problem::Tracker { .. }
         | Problem::TrackerKeyChanged { .. }

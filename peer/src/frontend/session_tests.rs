@@ -229,7 +229,12 @@ fn a_room_becomes_the_target_once_it_is_entered() {
     terminal.line("/create outra");
     let refused = Some(Problem::Tracker { failure: Failure::RoomExists });
     assert_eq!(terminal.outcome(3, refused), ["error room_exists", "next"]);
-    assert_eq!(terminal.line("/chat bia"), ["info: you talk to @bia now", "prompt @bia", "next"]);
+    let asked = "ask 4 Talk { to: User(\"bia\") }";
+    assert_eq!(terminal.line("/chat bia"), ["info: you talk to @bia now", asked, "prompt @bia"]);
+    // It is the target all the same: what is typed next must not be heard by others.
+    let unknown = Some(Problem::UnknownUser { user: name("bia") });
+    assert_eq!(terminal.outcome(4, unknown), ["error unknown_user", "next"]);
+    assert_eq!(terminal.session.prompt(), Prompt::Chat(Target::User(name("bia"))));
     assert_eq!(terminal.line("/leave"), ["info: you talk to everyone now", "prompt everyone", "next"]);
 }
 

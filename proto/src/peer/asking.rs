@@ -15,7 +15,9 @@ use crate::{
     time::Time,
     wire::{
         peer::ToPeer,
-        tracker::{Failure, Goodbye, PeerRow, Prefix, Profile, RoomRow, Status, ToTracker},
+        tracker::{
+            Contact, Failure, Goodbye, PeerRow, Prefix, Profile, RoomEvent, RoomRow, Status, StatusText, ToTracker,
+        },
     },
 };
 
@@ -54,12 +56,14 @@ impl Peer {
             }
             Request::Whois { user } => self.whois(now, token, user),
             Request::Create { room, capacity } => self.create(now, token, room, capacity),
+            Request::Join { room } if self.session.up().is_some() && self.is_in(&room) => self.join_again(token, &room),
             Request::Join { room } => {
                 let asked = Asked::Enter { token, created: None };
                 self.ask_tracker(now, token, asked, |request| ToTracker::Join { request, name: room });
             }
             Request::Leave { room } => self.leave(now, token, &room, Draining::Leave, out),
             Request::Delete { room } => self.leave(now, token, &room, Draining::Delete, out),
+            Request::Talk { to } => self.talk(now, token, to),
             Request::Say { to, text } => self.say(now, token, to, text),
             Request::Connect { address } => self.connect(now, token, address, out),
             Request::Disconnect { user } => self.disconnect(token, &user, out),
@@ -118,6 +122,32 @@ impl Peer {
         let (capacity, nonce) = (capacity.unwrap_or(0), self.nonces.bytes());
         let asked = Asked::Enter { token, created: Some(name.clone()) };
         self.ask_tracker(now, token, asked, |request| ToTracker::Create { request, name, capacity, nonce, flags: 0 });
+    }
+
+    fn is_in(&self, name: &Name) -> bool {
+        self.room_named(name).and_then(|id| self.rooms.get(&id)).is_some_and(|room| room.roster_known)
+    }
+
+    /// Whoever comes into a room that it is in already, after a restart perhaps, is told who is there all the same.
+    fn join_again(&mut self, token: u64, name: &Name) {
+        if let Some(room) = self.room_named(name).and_then(|id| self.rooms.get(&id)) {
+            let (room, members) = (room.record.name.clone(), room.members.clone());
+            self.tell(Notice::Room { room, what: RoomEvent::Joined, user: self.me.clone(), members });
+        }
+        self.outcome(token, None);
+    }
+
+    /// Whether what will be said there can be heard.
+    fn talk(&mut self, now: Time, token: u64, to: Target) {
+        let problem = match &to {
+            Target::All => None,
+            Target::Room(room) => self.room_named(room).is_none().then(|| Problem::NotInRoom { room: room.clone() }),
+            Target::User(user) => {
+                let Some(id) = self.resolve(now, token, user, Request::Talk { to: to.clone() }) else { return };
+                self.people.find(&id).and_then(|person| self.hindrance(person))
+            }
+        };
+        self.outcome(token, problem);
     }
 
     /// Leaves or deletes a room, once what was said there is acknowledged by those who are linked.
@@ -463,21 +493,12 @@ impl Peer {
             return self.outcome(token, Some(Problem::NotInRoom { room: name.clone() }));
         };
         let realm = self.realm();
-        let own_address = self.claimed().iter().copied().find(|address| !address.ip().is_unspecified());
+        let myself = self.seen_myself(now);
         let users = room.members.iter().map(|member| {
             let id = (realm, member.clone());
             match self.people.find(&id) {
                 Some(person) if *member != self.me => self.seen(&id, person),
-                _ => PeerSeen {
-                    user: member.clone(),
-                    address: own_address,
-                    status: if self.session.up().is_some() { Status::Online } else { Status::Offline },
-                    status_text: crate::wire::tracker::StatusText::default(),
-                    room: None,
-                    last_seen: self.wall_now(now),
-                    linked: false,
-                    blocked: false,
-                },
+                _ => PeerSeen { user: member.clone(), ..myself.clone() },
             }
         });
         let users = users.map(|user| PeerSeen { room: Some(name.clone()), ..user }).collect();
@@ -520,6 +541,9 @@ impl Peer {
             let asked = Asked::Whois { token };
             return self.ask_tracker(now, token, asked, |request| ToTracker::WhoisName { request, name: user });
         }
+        if user == self.me {
+            return self.answer_whois_me(now, token, None, Profile::default(), false);
+        }
         match self.person_named(&user) {
             Some(_) => self.answer_whois(token, &user, Profile::default(), false),
             None => self.outcome(token, Some(Problem::UnknownUser { user })),
@@ -528,9 +552,7 @@ impl Peer {
 
     pub(super) fn answer_whois(&mut self, token: u64, user: &Name, profile: Profile, plaintext: bool) {
         let Some(id) = self.person_named(user) else {
-            // Oneself is no contact of one's own.
-            let problem = if *user == self.me { Problem::Oneself } else { Problem::UnknownUser { user: user.clone() } };
-            return self.outcome(token, Some(problem));
+            return self.outcome(token, Some(Problem::UnknownUser { user: user.clone() }));
         };
         let Some(person) = self.people.find(&id) else { return };
         let key = person.changed.or(person.pinned);
@@ -543,6 +565,38 @@ impl Peer {
             plaintext,
         });
         self.outcome(token, None);
+    }
+
+    /// About oneself, who is no contact of one's own: as the tracker tells others, where it does.
+    pub(super) fn answer_whois_me(
+        &mut self,
+        now: Time,
+        token: u64,
+        contact: Option<Contact>,
+        profile: Profile,
+        plaintext: bool,
+    ) {
+        let me = self.seen_myself(now);
+        let peer = match contact {
+            Some(contact) => PeerSeen { status: contact.status, status_text: contact.status_text, ..me },
+            None => me,
+        };
+        let key = Some(self.identity.key());
+        self.tell(Notice::Whois { peer, key, pinned: None, verified: true, profile, plaintext });
+        self.outcome(token, None);
+    }
+
+    fn seen_myself(&self, now: Time) -> PeerSeen {
+        PeerSeen {
+            user: self.me.clone(),
+            address: self.claimed().iter().copied().find(|address| !address.ip().is_unspecified()),
+            status: if self.session.up().is_some() { Status::Online } else { Status::Offline },
+            status_text: StatusText::default(),
+            room: None,
+            last_seen: self.wall_now(now),
+            linked: false,
+            blocked: false,
+        }
     }
 }
 

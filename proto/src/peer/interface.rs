@@ -153,6 +153,11 @@ pub enum Request {
         /// Which.
         room: Name,
     },
+    /// Find out whether something can be said there.
+    Talk {
+        /// Where.
+        to: Target,
+    },
     /// Say something: answered by [`Notice::Said`] once it is kept.
     Say {
         /// To whom.
@@ -342,7 +347,7 @@ pub enum Notice {
         key: Option<Key>,
         /// The key that is pinned, where it is another.
         pinned: Option<Key>,
-        /// Whether the digits were compared.
+        /// Whether the digits were compared; for oneself there is nothing to compare.
         verified: bool,
         /// What it says about itself.
         profile: Profile,
@@ -555,6 +560,8 @@ pub enum Problem {
     NoTracker,
     /// That needs a session with the tracker.
     NotLoggedIn,
+    /// That needs a session with the tracker, which does not stand at present and is tried again.
+    TrackerAway,
     /// The session ended or did not answer before it was done.
     TrackerSilent,
     /// Registering needs a password.
@@ -666,6 +673,7 @@ impl Problem {
             Self::TrackerNotTrusted { .. } => "tracker_not_trusted",
             Self::NoTracker => "no_tracker",
             Self::NotLoggedIn => "not_logged_in",
+            Self::TrackerAway => "tracker_away",
             Self::TrackerSilent => "tracker_silent",
             Self::PasswordMissing => "password_missing",
             Self::NotInRoom { .. } => "not_in_room",

@@ -57,10 +57,13 @@ impl Peer {
         }
         let away = !person.online && id.0 != Realm::Lan && self.session.up().is_some();
         if away || person.endpoints.is_empty() {
-            // Of whom it is not told, the tracker is asked from time to time.
+            // Of whom it is not told, the tracker is asked at once, and then from time to time.
             if !self.shares_room(id) && id.0 != Realm::Lan && self.timers.at(Timer::Dial(key)).is_none() {
-                let wait = self.people.entry(id).redial.next_wait(&mut self.jitter);
-                self.timers.set(Timer::Dial(key), now + wait);
+                let up = self.session.up().is_some();
+                let redial = &mut self.people.entry(id).redial;
+                let first = redial.failures() == 0 && up;
+                let wait = redial.next_wait(&mut self.jitter);
+                self.timers.set(Timer::Dial(key), if first { now } else { now + wait });
             }
             return;
         }

@@ -24,7 +24,7 @@ use super::{
     outbox::{Message, Outbox, Place},
     people::{People, PersonId},
     redial::Redial,
-    session::Session,
+    session::{self, Session},
 };
 use crate::{
     channel::{Channel, StaticKey},
@@ -436,7 +436,7 @@ impl Peer {
         for (_, conn) in self.links.all_up().collect::<Vec<_>>() {
             self.doubt_link(now, conn);
         }
-        if let super::session::Stage::Up(conn) = self.session.stage {
+        if let session::Stage::Up(conn) = self.session.stage {
             self.ping_tracker(conn);
             self.session.doubted = Some(now + ms(GRACE_MS));
             self.timers.set_earlier(Timer::Alive(conn), now + ms(GRACE_MS));
@@ -498,7 +498,17 @@ impl Peer {
     fn on_no_progress(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         out.close(conn, CloseHow::Abort);
         if self.session.conn() == Some(conn) {
-            self.on_tracker_refused(now, conn, Refusal::TimedOut, out);
+            match self.session.stage {
+                session::Stage::Channel(_) => self.on_tracker_lost(now, Some(Fault::HandshakeTimeout), out),
+                session::Stage::LoggingIn(_) | session::Stage::Up(_) => {
+                    self.on_tracker_lost(now, Some(Fault::Silent), out);
+                }
+                session::Stage::Dialling(..)
+                | session::Stage::Off
+                | session::Stage::Resolving(_)
+                | session::Stage::Confirming(_)
+                | session::Stage::Waiting => self.on_tracker_refused(now, conn, Refusal::TimedOut, out),
+            }
         } else if self.links.find(conn).is_some_and(|link| matches!(link.stage, Stage::Dialling)) {
             self.on_dial_failed(now, conn, Err(Refusal::TimedOut), out);
         } else {

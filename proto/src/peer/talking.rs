@@ -63,7 +63,8 @@ impl Peer {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         if !room.roster_known {
             // After a restart the tracker has to say first who is to hear it.
-            return self.outcome(token, Some(Problem::NotLoggedIn));
+            let problem = self.without_session();
+            return self.outcome(token, Some(problem));
         }
         let seq = room.log.next_seq();
         let parents = room.log.next_parents();
@@ -91,21 +92,28 @@ impl Peer {
         self.on_said(token, to, Some(id), &message, receivers, waiting, at, shown);
     }
 
-    pub(super) fn say_to_person(&mut self, now: Time, token: u64, id: &PersonId, text: Said) {
-        let Some(person) = self.people.find_mut(id) else { return };
+    /// Why nothing can be said to someone.
+    pub(super) fn hindrance(&self, person: &Person) -> Option<Problem> {
         let user = person.name.clone();
-        let problem = match (person.blocked, person.changed, person.pinned) {
-            (true, ..) => Some(Problem::Blocked { user: user.clone() }),
-            (false, Some(_), _) => Some(Problem::KeyChanged { user: user.clone() }),
-            (false, None, None) => Some(Problem::UnknownUser { user: user.clone() }),
+        match (person.blocked, person.changed, person.pinned) {
+            (true, ..) => Some(Problem::Blocked { user }),
+            (false, Some(_), _) => Some(Problem::KeyChanged { user }),
+            (false, None, None) => Some(Problem::UnknownUser { user }),
             (false, None, Some(key)) if self.outbox.waiting(&key) >= self.limits.unacknowledged_max => {
-                Some(Problem::TooMuchWaiting { user: user.clone() })
+                Some(Problem::TooMuchWaiting { user })
             }
             (false, None, Some(_)) => None,
-        };
-        let (None, Some(key)) = (problem.clone(), person.pinned) else {
+        }
+    }
+
+    pub(super) fn say_to_person(&mut self, now: Time, token: u64, id: &PersonId, text: Said) {
+        let Some(person) = self.people.find(id) else { return };
+        let user = person.name.clone();
+        let (problem, pinned) = (self.hindrance(person), person.pinned);
+        let (None, Some(key)) = (problem.clone(), pinned) else {
             return self.outcome(token, problem);
         };
+        let person = self.people.entry(id);
         person.wanted = true;
         person.held = false;
         let waiting = if self.links.up(&key).is_none() { vec![user.clone()] } else { Vec::new() };
@@ -380,13 +388,14 @@ impl Peer {
         if self.draining.is_empty() {
             return;
         }
-        let done = self.draining.iter().filter(|(_, what)| !self.is_draining(**what)).map(|(token, _)| *token);
+        let done = self.draining.iter().filter(|(_, what)| !self.is_draining(now, **what)).map(|(token, _)| *token);
         for token in done.collect::<Vec<_>>() {
             self.on_drained(now, token, out);
         }
     }
 
-    fn is_draining(&self, what: Draining) -> bool {
+    /// Whether something that was said there is about to be acknowledged: its receiver is linked, or may be soon.
+    fn is_draining(&self, now: Time, what: Draining) -> bool {
         let place = match what {
             Draining::All => None,
             Draining::Leave(room) | Draining::Delete(room) => Some(room),
@@ -398,7 +407,9 @@ impl Peer {
             };
             let soon = || {
                 let person = self.person_with(key).and_then(|id| self.people.find(&id));
-                person.is_some_and(|person| self.may_bring(person))
+                // Where it is not known whether it is there, the tracker's answer is waited for.
+                let looked_up = || self.timers.at(Timer::Dial(*key)).is_some_and(|at| at <= now);
+                person.is_some_and(|person| person.looked_up || self.may_bring(person) || looked_up())
             };
             waits && (self.links.up(key).is_some() || soon())
         })

@@ -302,10 +302,19 @@ impl Peer {
         request
     }
 
+    /// Why the tracker can't be asked: none was given, it is to come back, or nobody wants to be logged in.
+    pub(super) const fn without_session(&self) -> Problem {
+        match (&self.session.address, &self.session.credentials) {
+            (None, _) => Problem::NoTracker,
+            (Some(_), Some(_)) => Problem::TrackerAway,
+            (Some(_), None) => Problem::NotLoggedIn,
+        }
+    }
+
     /// Asks the tracker something for a request of the person's, or answers that it can't be asked.
     pub(super) fn ask_tracker(&mut self, now: Time, token: u64, asked: Asked, ask: impl FnOnce(u32) -> ToTracker) {
         let Some(conn) = self.session.up() else {
-            let problem = if self.session.address.is_none() { Problem::NoTracker } else { Problem::NotLoggedIn };
+            let problem = self.without_session();
             self.outcome(token, Some(problem));
             return;
         };
@@ -555,7 +564,11 @@ impl Peer {
             }
             (Asked::Whois { token }, Answer::Whois(found)) => {
                 let (contact, profile, plaintext) = *found;
-                self.answer_whois(token, &contact.name, profile, plaintext);
+                if contact.name == self.me {
+                    self.answer_whois_me(now, token, Some(contact), profile, plaintext);
+                } else {
+                    self.answer_whois(token, &contact.name, profile, plaintext);
+                }
             }
             (
                 Asked::Plain { token }

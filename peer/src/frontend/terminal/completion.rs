@@ -13,7 +13,7 @@ use super::{colour::Theme, screen::Screen};
 use crate::frontend::{
     commands::{Takes, Verb},
     event::Event,
-    sentences,
+    help,
 };
 
 /// Names of each kind that are remembered for completion; further ones are not.
@@ -149,7 +149,7 @@ impl Hint for Suggestion {
 pub(crate) fn suggestion(line: &str, at: usize) -> Option<Suggestion> {
     let command = line.strip_prefix('/').filter(|command| at == line.len() && !command.is_empty())?;
     let (word, rest) = command.split_once(' ').map_or((command, None), |(word, rest)| (word, Some(rest)));
-    let arguments = |verb: Verb| sentences::usage(verb).split_once(' ').map_or("", |(_, arguments)| arguments);
+    let arguments = |verb: Verb| help::usage(verb).split_once(' ').map_or("", |(_, arguments)| arguments);
     if let Some(rest) = rest {
         let verb = Verb::named(word)?;
         let shown = arguments(verb).to_owned();
