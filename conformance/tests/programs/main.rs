@@ -13,5 +13,6 @@ mod load;
 mod loss;
 mod recording;
 mod rooms;
+mod scripts;
 mod secrecy;
 mod terminal;

@@ -1,5 +1,7 @@
 //! A person at a terminal.
 
+use nix::sys::{signal::Signal, termios::LocalFlags};
+
 use crate::support::{
     papo::{Options, Papo, is, text},
     terminal::Terminal,
@@ -159,4 +161,32 @@ fn whoever_hosts_for_the_first_time_is_asked_for_a_password_and_can_be_joined() 
     ana.press("/quit\r");
     assert_eq!(ana.wait_code(), 0);
     assert!(!ana.shown().contains("never-shown"), "a password is never shown");
+}
+
+#[test]
+fn after_a_stop_the_line_is_edited_again() {
+    let tracker = Tracker::start();
+    let (mut ana, bia) = ana_at_a_terminal(&tracker);
+    ana.press("draft ");
+    ana.wait_shown(0, "draft");
+    let from = ana.printed();
+    ana.resume_from_shell();
+    ana.wait_shown(from, "#sala> draft");
+    // Without an editor, the tabulator and the other keys would be a part of the text.
+    ana.press("\u{1}\u{b}/ms\tbi\tafter the stop\r");
+    assert_eq!(text(&bia.wait_message("after the stop"), "scope"), "private");
+}
+
+#[test]
+fn what_is_typed_between_two_lines_is_not_echoed_by_the_terminal() {
+    let tracker = Tracker::start();
+    let (mut ana, _bia) = ana_at_a_terminal(&tracker);
+    // While the tracker does not answer, the next prompt waits.
+    tracker.process.signal(Signal::SIGSTOP);
+    ana.press("/rooms\r");
+    let between = ana.wait_modes("between two lines", |modes| modes.contains(LocalFlags::ICANON));
+    assert!(!between.contains(LocalFlags::ECHO), "a password that is typed ahead would be shown");
+    tracker.process.signal(Signal::SIGCONT);
+    ana.press("/quit\r");
+    assert_eq!(ana.wait_code(), 0);
 }

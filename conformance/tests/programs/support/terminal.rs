@@ -3,11 +3,16 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
+    process::Command,
     sync::Arc,
     thread,
     time::Instant,
 };
 
+use nix::sys::{
+    signal::Signal,
+    termios::{LocalFlags, SetArg, tcgetattr, tcsetattr},
+};
 use rexpect::process::{PtyProcess, WaitStatus};
 
 use super::{BOUND, feed::Feed, papo::Options};
@@ -24,7 +29,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts it.
     pub(crate) fn start(options: Options) -> Self {
-        let mut command = options.command();
+        let mut command = as_from_a_shell(&options.command());
         command.env("TERM", "xterm-256color");
         let mut process = PtyProcess::new(command).expect("a pseudo-terminal");
         process.set_kill_timeout(Some(2_000));
@@ -46,6 +51,28 @@ impl Terminal {
     /// Presses keys: text or control sequences, as they are.
     pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("the terminal takes keys");
+    }
+
+    /// Waits until what the terminal does by itself with what is typed is as wanted; that.
+    #[track_caller]
+    pub(crate) fn wait_modes(&self, what: &str, wanted: impl Fn(LocalFlags) -> bool) -> LocalFlags {
+        let until = Instant::now() + BOUND;
+        loop {
+            let modes = tcgetattr(&self.keys).expect("it is a terminal").local_flags;
+            if wanted(modes) {
+                return modes;
+            }
+            assert!(Instant::now() < until, "the terminal is never {what}\n{}", self.shown());
+            thread::yield_now();
+        }
+    }
+
+    /// Sets the terminal as a shell does while a program of its is stopped, and lets the program go on.
+    pub(crate) fn resume_from_shell(&mut self) {
+        let mut modes = tcgetattr(&self.keys).expect("it is a terminal");
+        modes.local_flags |= LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG;
+        tcsetattr(&self.keys, SetArg::TCSANOW, &modes).expect("it takes modes");
+        self.process.signal(Signal::SIGCONT).expect("it runs");
     }
 
     /// How much was printed so far: waits may begin there.
@@ -85,6 +112,19 @@ impl Terminal {
             other => panic!("it ended so: {other:?} after {:?}\n{}", started.elapsed(), self.shown()),
         }
     }
+}
+
+/// The same command at a terminal that echoes, as a shell gives it: rexpect turns that off.
+fn as_from_a_shell(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "stty echo icanon isig; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 /// What is left of a terminal's output without its control sequences (ECMA-48 CSI, OSC and two-byte escapes).
