@@ -1,7 +1,7 @@
 //! What waits to be handled by the frontend: notices of the peer, lines, signals, in the order in which they came.
 //!
 //! The peer's notices come from the reactor's thread, which must never wait for a slow output. Instead, when too much
-//! waits here, the peer is told to stop reading from its links ([`Command::Output`]), and told to go on once it has
+//! waits here, the peer is told to stop reading from its links (`Command::Output`), and told to go on once it has
 //! drained: so nothing that anyone says is lost, and memory stays bounded. What still comes meanwhile (the peer's own
 //! rooms and contacts change) is dropped and counted past a second, far higher bound.
 
