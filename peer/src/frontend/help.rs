@@ -2,6 +2,9 @@
 
 use super::commands::Verb;
 
+/// The width of the column of commands. A longer one stands out, so that the others leave room for what they do.
+const USAGE_CHARS: usize = 23;
+
 /// All about a command, or a line about each.
 pub(crate) fn lines(topic: Option<Verb>) -> Vec<String> {
     match topic {
@@ -13,8 +16,7 @@ pub(crate) fn lines(topic: Option<Verb>) -> Vec<String> {
             lines
         }
         None => {
-            let width = Verb::ALL.iter().map(|&verb| usage(verb).chars().count()).max().unwrap_or(0);
-            let row = |&verb: &Verb| format!("{:width$}  {}", usage(verb), summary(verb));
+            let row = |&verb: &Verb| format!("{:USAGE_CHARS$}  {}", usage(verb), summary(verb));
             let rest =
                 ["Everything else is said to whom the prompt names; //text says a text that begins with a slash."
                     .to_owned()];
@@ -62,7 +64,7 @@ pub(crate) const fn summary(verb: Verb) -> &'static str {
         Verb::Register => "make an account on the tracker, and log in",
         Verb::Login => "log in to the tracker",
         Verb::Logout => "end the session with the tracker",
-        Verb::Plaintext => "open or close your account to old clients without encryption",
+        Verb::Plaintext => "let old clients log in to your account, or not",
         Verb::Peers => "who is connected",
         Verb::Users => "who is in the room; outside of rooms, who is online",
         Verb::Rooms => "which rooms there are",
@@ -73,8 +75,8 @@ pub(crate) const fn summary(verb: Verb) -> &'static str {
         Verb::Leave => "leave the room for good, or the chat",
         Verb::Delete => "delete a room of yours",
         Verb::Msg => "say something to one person",
-        Verb::All => "say something to everyone you are linked to; alone: talk to them from now on",
-        Verb::Chat => "talk to someone, or to a room, from now on; alone: to everyone",
+        Verb::All => "say it to all who are linked; alone: talk to them",
+        Verb::Chat => "talk to them from now on; alone: to everyone",
         Verb::Connect => "link to a papo at an address",
         Verb::Disconnect => "end the link to someone",
         Verb::Block => "hear and say nothing more to someone",
@@ -85,6 +87,23 @@ pub(crate) const fn summary(verb: Verb) -> &'static str {
         Verb::Status => "what you are to others; alone: tells it",
         Verb::Profile => "what /whois tells about you; alone: nothing",
         Verb::Quit => "say goodbye and end papo",
-        Verb::Sair => "leave the room or the chat; where there is none, end papo",
+        Verb::Sair => "leave the room or the chat, or else end papo",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_has_one_row_of_a_usual_terminal() {
+        let rows = lines(None);
+        for (row, &verb) in rows.iter().zip(Verb::ALL) {
+            // Two columns are for the sign before it.
+            assert!(row.chars().count() <= 78, "{row}");
+            assert!(
+                row.starts_with(&format!("/{}", verb.word())) && usage(verb).starts_with(&format!("/{}", verb.word()))
+            );
+        }
     }
 }
