@@ -12,7 +12,7 @@ use papo_proto::{
     },
     wire::tracker::{RoomEvent, Status, StatusText},
 };
-use world::{World, name};
+use world::{World, credentials, name};
 
 fn user(text: &str) -> Target {
     Target::User(name(text))
@@ -127,4 +127,18 @@ fn while_a_tracker_is_away_one_is_not_told_to_log_in() {
     assert_eq!(world.problem(ana, Request::Join { room: name("sala") }), Problem::TrackerAway);
     world.done(ana, Request::Logout);
     assert_eq!(world.problem(ana, Request::Join { room: name("sala") }), Problem::NotLoggedIn);
+}
+
+#[test]
+fn whoever_goes_on_under_another_account_is_told_under_the_former_that_its_rooms_are_gone() {
+    let (mut world, _, [ana, _]) = apart();
+    world.done(ana, Request::Create { room: name("sala"), capacity: None });
+    world.done(ana, Request::Logout);
+    world.done(ana, Request::Register(credentials("novo", "secret", true)));
+    let told = world.notices(ana).iter().filter_map(|notice| match notice {
+        Notice::Room { what: RoomEvent::Evicted, user, .. } => Some(user.to_string()),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), ["ana"]);
+    assert_eq!(world.problem(ana, Request::Leave { room: name("sala") }), Problem::NotInRoom { room: name("sala") });
 }

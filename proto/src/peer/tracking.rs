@@ -406,7 +406,13 @@ impl Peer {
                 }
                 self.session.stage = Stage::Up(conn);
                 self.session.syncing = true;
-                self.session.account = Some(name.clone());
+                let former = self.session.account.replace(name.clone());
+                if let Some(former) = former.filter(|former| *former != name) {
+                    // The rooms were the other account's.
+                    for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+                        self.forget_room(id, Some(RoomEvent::Evicted), &former);
+                    }
+                }
                 // From now on the key is enough.
                 self.session.credentials =
                     Some(Credentials { name: name.clone(), password: None, register: false, token: None });
