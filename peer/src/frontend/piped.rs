@@ -35,8 +35,7 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
     // It ends with the process: nothing can be done about a read that waits.
     thread::spawn(move || read_lines(io::stdin().lock(), &turns, &lines));
     let mut open = true;
-    let mut text = String::new();
-    let mut number = None;
+    let mut page = Page::default();
     loop {
         let timeout = inbox.is_closed().then_some(RETRY);
         let input = match inbox.next(timeout) {
@@ -56,8 +55,8 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
         for effect in effects {
             match effect {
                 Effect::Show(event) => {
-                    text += &if as_json { json::lines(&event) } else { plain::lines(&event, session.me()) };
-                    number = number_of(&event).or(number);
+                    let lines = if as_json { json::lines(&event) } else { plain::lines(&event, session.me()) };
+                    page.push(&lines, number_of(&event));
                 }
                 Effect::Tell(command) => tell(&peer, command),
                 // The reader is gone when the input has ended.
@@ -68,21 +67,18 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
                 Effect::Abandon(code) => leave = Some(Ended { code, abandoned: true }),
             }
         }
-        if open && (leave.is_some() || text.len() >= WRITE_BYTES || inbox.is_empty()) {
-            match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-                Ok(()) => note_shown(&mut shown, number.take()),
-                Err(error) => {
-                    open = false;
-                    if !is_closed(&error) {
-                        log::error!("the output can't be written: {error}");
-                    }
-                    inbox.push(Input::OutputClosed);
+        if open && (leave.is_some() || page.text.len() >= WRITE_BYTES || inbox.is_empty()) {
+            if let Err(error) = page.write(&mut output, |number| note_shown(&mut shown, number)) {
+                open = false;
+                if !is_closed(&error) {
+                    log::error!("the output can't be written: {error}");
                 }
+                inbox.push(Input::OutputClosed);
             }
-            text.clear();
+            page.clear();
         }
         if !open {
-            text.clear();
+            page.clear();
         }
         reopen(&inbox, &peer);
         if let Some(ended) = leave {
@@ -91,10 +87,41 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
     }
 }
 
-fn note_shown(shown: &mut Shown, number: Option<u64>) {
-    if let Some(number) = number
-        && let Err(error) = shown.note(number)
-    {
+/// Lines that are to be written, and where the messages among them end.
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+    ends: Vec<(usize, u64)>,
+}
+
+impl Page {
+    fn push(&mut self, lines: &str, number: Option<u64>) {
+        self.text += lines;
+        self.ends.extend(number.map(|number| (self.text.len(), number)));
+    }
+
+    /// Writes it up to the end of each message, and notes that one before going on: a pipe can be full for long, and
+    /// whoever is killed meanwhile must not show again at the next start what was read already.
+    fn write(&self, output: &mut impl Write, mut note: impl FnMut(u64)) -> io::Result<()> {
+        let mut written = 0;
+        for &(end, number) in &self.ends {
+            output.write_all(&self.text.as_bytes()[written..end])?;
+            output.flush()?;
+            note(number);
+            written = end;
+        }
+        output.write_all(&self.text.as_bytes()[written..])?;
+        output.flush()
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+}
+
+fn note_shown(shown: &mut Shown, number: u64) {
+    if let Err(error) = shown.note(number) {
         log::error!("how far messages were shown can't be noted: {error}");
     }
 }
@@ -190,6 +217,33 @@ mod tests {
         let input = format!("{limit}\n{limit}x\n{limit}{limit}\nnext");
         let long = || Err(Trouble::LineTooLong { max: LINE_BYTES_MAX });
         assert_eq!(lines(input.as_bytes()), [ok(&limit), long(), long(), ok("next")]);
+    }
+
+    /// An output that takes so many bytes, and then no more.
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.0);
+            self.0 -= taken;
+            if taken > 0 { Ok(taken) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_written_whole_is_noted_although_the_rest_does_not_go_out() {
+        let mut page = Page::default();
+        for (lines, number) in [("one\n", Some(7)), ("notice\n", None), ("two\n", Some(8)), ("three\n", Some(9))] {
+            page.push(lines, number);
+        }
+        for (room, wanted) in [(3, &[][..]), (4, &[7]), (14, &[7]), (15, &[7, 8]), (20, &[7, 8]), (21, &[7, 8, 9])] {
+            let mut noted = Vec::new();
+            let written = page.write(&mut Full(room), |number| noted.push(number));
+            assert_eq!((noted.as_slice(), written.is_ok()), (wanted, room == 21), "{room}");
+        }
     }
 
     #[test]
