@@ -188,15 +188,15 @@ fn follow(to: &Transaction<'_>, room: &str, author: &str, have: Have) -> Result<
     )
 }
 
+/// Looks at what waits for the receiver, of which there is little, and not at all that was ever said in the place.
+pub(super) const ACKNOWLEDGE: &str = "
+    DELETE FROM waiting WHERE receiver = ?1
+    AND EXISTS (SELECT 1 FROM said WHERE number = waiting.said AND room = ?2 AND log = ?3 AND seq <= ?4)";
+
 fn acknowledge(to: &Transaction<'_>, room: &str, receiver: &str, have: Have) -> Result<()> {
     // This peer's own numbers count from 1, so their order is that of signed integers; what claims more has it all.
     let seq = i64::try_from(have.seq).unwrap_or(i64::MAX);
-    run(
-        to,
-        "DELETE FROM waiting WHERE receiver = ?1
-         AND said IN (SELECT number FROM said WHERE room = ?2 AND log = ?3 AND seq <= ?4)",
-        params![receiver, room, have.log.cast_signed(), seq],
-    )
+    run(to, ACKNOWLEDGE, params![receiver, room, have.log.cast_signed(), seq])
 }
 
 fn insert_received(to: &Transaction<'_>, incoming: &Incoming) -> Result<()> {

@@ -344,3 +344,14 @@ fn the_store_agrees_with_the_state_that_simulators_use_as_their_disk() {
         assert_eq!(store.load(3, 0).expect("loads"), memory, "after {change:?}");
     }
 }
+
+#[test]
+fn an_acknowledgement_costs_the_same_however_much_was_ever_said() {
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    let store = PeerStore::open(temp.path(), || LOG).expect("it opens");
+    let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", super::apply::ACKNOWLEDGE)).expect("SQL");
+    let steps = plan.query_map(["", "", "0", "0"], |row| row.get::<_, String>("detail")).expect("a plan");
+    let steps = steps.collect::<Result<Vec<_>, _>>().expect("text");
+    assert!(steps.iter().any(|step| step.contains("waiting USING") && step.contains("(receiver=?)")), "{steps:?}");
+    assert!(steps.iter().any(|step| step == "SEARCH said USING INTEGER PRIMARY KEY (rowid=?)"), "{steps:?}");
+}
