@@ -12,11 +12,7 @@ use papo_proto::{
     },
     wire::tracker::{RoomEvent, Status, StatusText},
 };
-use world::{World, credentials, name};
-
-fn user(text: &str) -> Target {
-    Target::User(name(text))
-}
+use world::{World, credentials, host::user, name};
 
 fn room(text: &str) -> Target {
     Target::Room(name(text))

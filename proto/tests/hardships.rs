@@ -12,18 +12,14 @@ use papo_proto::{
     },
     wire::tracker::{Profile, RoomEvent, Status},
 };
-use world::{NodeId, World, credentials, name};
+use world::{
+    NodeId, World, credentials,
+    host::{in_a_room, sala, user},
+    name,
+};
 
 /// As long as it takes to be back after anything.
 const A_WHILE: Duration = Duration::from_secs(40);
-
-fn sala() -> Target {
-    Target::Room(name("sala"))
-}
-
-fn user(text: &str) -> Target {
-    Target::User(name(text))
-}
 
 fn say(to: Target, text: &str) -> Request {
     Request::Say { to, text: text.to_owned() }
@@ -40,23 +36,6 @@ fn dropped(world: &World, node: NodeId) -> usize {
         _ => None,
     });
     counts.sum()
-}
-
-/// A tracker and members who are all in one room.
-fn in_a_room<const N: usize>(names: [&str; N]) -> (World, NodeId, [NodeId; N]) {
-    let mut world = World::default();
-    let tracker = world.tracker(100);
-    let mut number = 0;
-    let members = names.map(|text| {
-        number += 1;
-        world.member(number, text, tracker)
-    });
-    world.done(members[0], Request::Create { room: name("sala"), capacity: None });
-    for member in &members[1..] {
-        world.done(*member, Request::Join { room: name("sala") });
-    }
-    world.pass(Duration::from_secs(2));
-    (world, tracker, members)
 }
 
 #[test]

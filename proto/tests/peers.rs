@@ -13,11 +13,7 @@ use papo_proto::{
         interface::{PeerEvent, Target},
     },
 };
-use world::{World, name};
-
-fn user(text: &str) -> Target {
-    Target::User(name(text))
-}
+use world::{World, host::user, name};
 
 /// Two peers with a link that the first dialled.
 fn linked() -> (World, usize, usize) {

@@ -6,41 +6,17 @@ use std::time::Duration;
 
 use papo_proto::{
     names::Name,
-    peer::{
-        Note, Notice, Problem, Request,
-        interface::{PeerSeen, Target},
-    },
+    peer::{Note, Notice, Problem, Request, interface::PeerSeen},
     wire::tracker::{Failure, Profile, RoomEvent, Status, StatusText},
 };
-use world::{World, credentials, identity, name};
+use world::{
+    World, credentials,
+    host::{in_a_room, sala, user},
+    identity, name,
+};
 
 /// As long as it takes to be back after anything.
 const A_WHILE: Duration = Duration::from_secs(40);
-
-fn sala() -> Target {
-    Target::Room(name("sala"))
-}
-
-fn user(text: &str) -> Target {
-    Target::User(name(text))
-}
-
-/// A tracker and members who are all in one room.
-fn in_a_room<const N: usize>(names: [&str; N]) -> (World, usize, [usize; N]) {
-    let mut world = World::default();
-    let tracker = world.tracker(100);
-    let mut number = 0;
-    let members = names.map(|text| {
-        number += 1;
-        world.member(number, text, tracker)
-    });
-    world.done(members[0], Request::Create { room: name("sala"), capacity: None });
-    for member in &members[1..] {
-        world.done(*member, Request::Join { room: name("sala") });
-    }
-    world.pass(Duration::from_secs(2));
-    (world, tracker, members)
-}
 
 fn room_events(world: &World, node: usize) -> Vec<(RoomEvent, String)> {
     let told = world.notices(node).iter().filter_map(|notice| match notice {

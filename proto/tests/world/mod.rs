@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the world")]
 
+pub mod host;
 pub mod weather;
 
 use std::{
@@ -21,8 +22,8 @@ use papo_proto::{
     },
     names::Name,
     peer::{
-        self, Command, Notice, Peer, Problem, Request, State,
-        interface::{Credentials, Target, TrackerAddress},
+        self, Command, Notice, Peer, State,
+        interface::{Credentials, TrackerAddress},
     },
     rng::Seed,
     time::{Time, Wall},
@@ -396,73 +397,6 @@ impl World {
         self.queue.push_back(Step::Event(node, this.epoch, Event::Committed(seq)));
     }
 
-    /// A command to a peer; the world comes to rest.
-    pub fn command(&mut self, node: NodeId, command: Command) {
-        self.queue.push_back(Step::Command(node, command));
-        self.settle();
-    }
-
-    /// A command to a tracker.
-    pub fn command_tracker(&mut self, node: NodeId, command: tracker::Command) {
-        self.queue.push_back(Step::TrackerCommand(node, command));
-        self.settle();
-    }
-
-    /// Asks a peer for something; its number.
-    pub fn ask(&mut self, node: NodeId, request: Request) -> u64 {
-        let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
-        let token = *next_token;
-        *next_token += 1;
-        self.command(node, Command::Ask { token, request });
-        token
-    }
-
-    /// How a request ended, if it has.
-    pub fn outcome(&self, node: NodeId, token: u64) -> Option<Option<Problem>> {
-        self.notices(node).iter().find_map(|notice| match notice {
-            Notice::Outcome { token: of, problem } if *of == token => Some(problem.clone()),
-            _ => None,
-        })
-    }
-
-    /// Asks for something that must be done at once.
-    #[track_caller]
-    pub fn done(&mut self, node: NodeId, request: Request) {
-        let shown = format!("{request:?}");
-        let token = self.ask(node, request);
-        assert_eq!(self.outcome(node, token), Some(None), "{shown}");
-    }
-
-    /// Asks for something that must fail at once.
-    #[track_caller]
-    pub fn problem(&mut self, node: NodeId, request: Request) -> Problem {
-        let shown = format!("{request:?}");
-        let token = self.ask(node, request);
-        self.outcome(node, token).flatten().unwrap_or_else(|| panic!("{shown} did not fail"))
-    }
-
-    /// Says something.
-    #[track_caller]
-    pub fn say(&mut self, node: NodeId, to: Target, text: &str) {
-        self.done(node, Request::Say { to, text: text.to_owned() });
-    }
-
-    /// Says something whose outcome comes later.
-    pub fn say_later(&mut self, node: NodeId, to: Target, text: &str) {
-        self.ask(node, Request::Say { to, text: text.to_owned() });
-    }
-
-    /// Asks two peers at the same instant.
-    pub fn ask_both(&mut self, one: (NodeId, Request), other: (NodeId, Request)) {
-        for (node, request) in [one, other] {
-            let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
-            let token = *next_token;
-            *next_token += 1;
-            self.queue.push_back(Step::Command(node, Command::Ask { token, request }));
-        }
-        self.settle();
-    }
-
     /// Writes what waits for the disk, and kills the node before it hears of it.
     pub fn commit_and_kill(&mut self, node: NodeId) {
         for (seq, changes) in std::mem::take(&mut self.nodes[node].waiting_commits) {
@@ -513,42 +447,6 @@ impl World {
     /// How many connections a node holds open.
     pub fn open_ends(&self, node: NodeId) -> usize {
         self.open.iter().filter(|end| end.node == node).count()
-    }
-
-    /// What a peer has told its host.
-    pub fn notices(&self, node: NodeId) -> &[Notice] {
-        let Kind::Peer { notices, .. } = &self.nodes[node].kind else { panic!("not a peer") };
-        notices
-    }
-
-    /// What a tracker has told its host.
-    pub fn tracker_notices(&self, node: NodeId) -> &[tracker::Notice] {
-        let Kind::Tracker { notices, .. } = &self.nodes[node].kind else { panic!("not a tracker") };
-        notices
-    }
-
-    /// The texts that a peer was shown, each with its author.
-    pub fn heard(&self, node: NodeId) -> Vec<String> {
-        let shown = self.notices(node).iter().filter_map(|notice| match notice {
-            Notice::Message(incoming) => Some(format!("{}: {}", incoming.from, incoming.text)),
-            _ => None,
-        });
-        shown.collect()
-    }
-
-    /// Those who have acknowledged, in order.
-    pub fn delivered(&self, node: NodeId) -> Vec<String> {
-        let told = self.notices(node).iter().filter_map(|notice| match notice {
-            Notice::Delivered { to, .. } => Some(to.to_string()),
-            _ => None,
-        });
-        told.collect()
-    }
-
-    /// What is on the disk of a peer.
-    pub fn state(&self, node: NodeId) -> &State {
-        let Kind::Peer { state, .. } = &self.nodes[node].kind else { panic!("not a peer") };
-        state
     }
 
     /// When a node wants to be woken.
@@ -644,31 +542,17 @@ impl World {
     }
 
     fn handle_peer(&mut self, node: NodeId, event: Event<'static, Command>) {
-        let mut out = Outbox::default();
         let now = self.now;
         let Kind::Peer { machine: Some(machine), notices, .. } = &mut self.nodes[node].kind else { return };
-        machine.handle(now, event, &mut out);
-        let mut rest = Vec::new();
-        out.drain_with(|action, bytes| match action {
-            Action::Notify(notice) => notices.push(notice),
-            other => rest.push((other, bytes.to_vec())),
-        });
-        for (action, bytes) in rest {
+        for (action, bytes) in told(now, machine.as_mut(), event, notices) {
             self.apply(node, action, bytes, Changes::Peer);
         }
     }
 
     fn handle_tracker(&mut self, node: NodeId, event: Event<'static, tracker::Command>) {
-        let mut out = Outbox::default();
         let now = self.now;
         let Kind::Tracker { machine: Some(machine), notices, .. } = &mut self.nodes[node].kind else { return };
-        machine.handle(now, event, &mut out);
-        let mut rest = Vec::new();
-        out.drain_with(|action, bytes| match action {
-            Action::Notify(notice) => notices.push(notice),
-            other => rest.push((other, bytes.to_vec())),
-        });
-        for (action, bytes) in rest {
+        for (action, bytes) in told(now, machine.as_mut(), event, notices) {
             self.apply(node, action, bytes, Changes::Tracker);
         }
     }
@@ -765,4 +649,22 @@ impl World {
 /// How an account logs in.
 pub fn credentials(text: &str, password: &str, register: bool) -> Credentials {
     Credentials { name: name(text), password: Some(PasswordHash::of(password)), register, token: None }
+}
+
+/// Hands an event to a machine: its notices are kept, the rest is to be done.
+#[expect(clippy::type_complexity, reason = "actions with the bytes that they send")]
+fn told<M: Machine>(
+    now: Time,
+    machine: &mut M,
+    event: Event<'static, M::Command>,
+    notices: &mut Vec<M::Notice>,
+) -> Vec<(Action<M::Notice, M::Change>, Vec<u8>)> {
+    let mut out = Outbox::default();
+    machine.handle(now, event, &mut out);
+    let mut rest = Vec::new();
+    out.drain_with(|action, bytes| match action {
+        Action::Notify(notice) => notices.push(notice),
+        other => rest.push((other, bytes.to_vec())),
+    });
+    rest
 }
