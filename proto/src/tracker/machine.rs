@@ -210,6 +210,12 @@ impl Tracker {
         &self.directory
     }
 
+    /// How often each fault happened since the start.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     fn on_start(&mut self, out: &mut Out) {
         self.timers.clear(Timer::Start);
         for address in std::mem::take(&mut self.listen) {
