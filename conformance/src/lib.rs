@@ -7,6 +7,11 @@
 //! What a recording is, and how it is compared, is [`papo_proto::record`]'s. The tests of this crate run the real
 //! programs.
 
+#[allow(dead_code)]
+mod luck;
 pub mod replay;
 pub mod scripts;
+#[allow(dead_code)]
+mod sim;
+#[allow(dead_code)]
 mod world;

@@ -6,8 +6,9 @@ use std::{net::SocketAddr, time::Duration};
 use papo_proto::{
     channel::{Channel, Preface, StaticKey, Step},
     identity::Identity,
-    peer::{Request, interface::Target},
+    peer::{Problem, Request, interface::Target},
     rng::Seed,
+    tracker::Notice,
     wire::{
         codec::Wire as _,
         tracker::{Prefix, ToTracker},
@@ -15,10 +16,9 @@ use papo_proto::{
 };
 
 use super::{
-    Recording, SOON, TRACKER, done, heard, host, log_in, name, newcomer, open, outcome, quit, recording, say,
-    shut_down, tracker,
+    Recording, TRACKER, done, heard, host, log_in, name, newcomer, open, outcome, quit, recording, say, shut_down,
+    stage::Stage, told, tracker,
 };
-use crate::world::World;
 
 /// From where all strangers come.
 const STRANGERS: u8 = 66;
@@ -27,7 +27,7 @@ const ANONYMOUS_MAX: usize = 24;
 
 /// Plays it.
 pub(super) fn record() -> Vec<Recording> {
-    let mut world = World::new(&Seed([3; 32]));
+    let mut world = Stage::new(3);
     let mut start = tracker(30, Vec::new());
     start.limits.anonymous_per_address_max = ANONYMOUS_MAX;
     let tracker = open(&mut world, start);
@@ -55,11 +55,12 @@ pub(super) fn record() -> Vec<Recording> {
     world.run(Duration::from_secs(10));
     assert!(flood.iter().all(|&stranger| !world.told(stranger).1), "silence is no reason to stay");
 
-    assert!(outcome(&mut world, ana, Request::Connect { address: at_ana }).to_string().contains("oneself"));
+    let refused = outcome(&mut world, ana, Request::Connect { address: at_ana });
+    assert_eq!(refused, Some(Problem::Oneself));
     say(&mut world, ana, Target::User(name("bia")), "tudo bem");
     heard(&mut world, bia, "tudo bem");
-    world.command(tracker, papo_proto::tracker::Command::Count);
-    world.run_until(tracker, SOON, "counters");
+    world.ask_tracker(tracker, papo_proto::tracker::Command::Count);
+    told(&mut world, tracker, |notice| matches!(notice, Notice::Counters { .. }));
     quit(&mut world, ana);
     quit(&mut world, bia);
     shut_down(&mut world, tracker);
@@ -67,7 +68,7 @@ pub(super) fn record() -> Vec<Recording> {
 }
 
 /// One stranger for each thing that might come first.
-fn openings(world: &mut World, to: SocketAddr, preface: &[u8]) -> Vec<u64> {
+fn openings(world: &mut Stage, to: SocketAddr, preface: &[u8]) -> Vec<u64> {
     let with = |rest: &[u8]| [preface, rest].concat();
     let garbage = Seed([4; 32]).stream("garbage", 0).bytes::<256>();
     let said = [
@@ -109,7 +110,7 @@ fn openings(world: &mut World, to: SocketAddr, preface: &[u8]) -> Vec<u64> {
 }
 
 /// A stranger who completes the handshake and asks for the list of peers without an account.
-fn before_login(world: &mut World) -> u64 {
+fn before_login(world: &mut Stage) -> u64 {
     let stranger = world.dial(host(STRANGERS), TRACKER);
     world.run(Duration::from_millis(50));
     let seed = Seed([5; 32]);

@@ -7,6 +7,7 @@
 
 mod hostile;
 mod reconnect;
+mod stage;
 mod whole_life;
 
 use std::{
@@ -19,16 +20,16 @@ use papo_proto::{
     limits::Limits,
     names::Name,
     peer::{
-        self, Peer, Request,
+        self, Notice, Peer, Problem, Request,
         interface::{Credentials, Target, TrackerAddress},
     },
     rng::Seed,
     tracker::{self, Registration, Tracker},
     wire::tracker::PasswordHash,
 };
-use serde_json::Value;
 
-use crate::world::{NodeId, World};
+use crate::world::NodeId;
+use stage::Stage;
 
 /// Long enough for anything that only the world's delays hold up.
 const SOON: Duration = Duration::from_secs(5);
@@ -105,66 +106,79 @@ pub(crate) fn credentials(user: &str, register: bool) -> Credentials {
 
 /// Starts someone and waits for the login.
 #[track_caller]
-fn log_in(world: &mut World, host: IpAddr, start: peer::Start) -> NodeId {
+fn log_in(world: &mut Stage, host: IpAddr, start: peer::Start) -> NodeId {
     let node = world.start::<Peer>(host, start);
-    world.run_until(node, SOON, "logged_in");
+    logged_in(world, node, SOON);
     node
+}
+
+/// Waits for someone's login.
+#[track_caller]
+fn logged_in(world: &mut Stage, node: NodeId, within: Duration) {
+    world.wait_peer(node, within, |notice| matches!(notice, Notice::LoggedIn { .. }).then_some(()));
 }
 
 /// Starts a tracker and waits until it listens.
 #[track_caller]
-fn open(world: &mut World, start: tracker::Start) -> NodeId {
+fn open(world: &mut Stage, start: tracker::Start) -> NodeId {
     let node = world.start::<Tracker>(TRACKER.ip(), start);
-    world.run_until(node, SOON, "listening");
+    told(world, node, |notice| matches!(notice, tracker::Notice::Listening { .. }));
     node
 }
 
-/// Asks for something and waits for its outcome: the problem, or null.
+/// Waits for a notice of a tracker.
 #[track_caller]
-fn outcome(world: &mut World, node: NodeId, request: Request) -> Value {
+fn told(world: &mut Stage, node: NodeId, what: impl Fn(&tracker::Notice) -> bool) {
+    world.wait(node, SOON, |told| told.tracker().is_some_and(&what).then_some(()));
+}
+
+/// Asks for something and waits for its outcome.
+#[track_caller]
+fn outcome(world: &mut Stage, node: NodeId, request: Request) -> Option<Problem> {
     let token = world.next_token();
-    world.command(node, peer::Command::Ask { token, request });
-    loop {
-        let outcome = &world.run_until(node, LATER, "outcome")["outcome"];
-        if outcome["token"] == token {
-            return outcome["problem"].clone();
-        }
-    }
+    world.ask(node, peer::Command::Ask { token, request });
+    world.wait_peer(node, LATER, |notice| match notice {
+        Notice::Outcome { token: of, problem } if *of == token => Some(problem.clone()),
+        _ => None,
+    })
 }
 
 /// Asks for something that must be done.
 #[track_caller]
-fn done(world: &mut World, node: NodeId, request: Request) {
+fn done(world: &mut Stage, node: NodeId, request: Request) {
     let problem = outcome(world, node, request.clone());
-    assert_eq!(problem, Value::Null, "{request:?}");
+    assert_eq!(problem, None, "{request:?}");
 }
 
 /// Says something that must be kept.
 #[track_caller]
-fn say(world: &mut World, node: NodeId, to: Target, text: &str) {
+fn say(world: &mut Stage, node: NodeId, to: Target, text: &str) {
     done(world, node, Request::Say { to, text: text.to_owned() });
 }
 
 /// Waits until someone is shown this text.
 #[track_caller]
-fn heard(world: &mut World, node: NodeId, text: &str) {
-    while world.run_until(node, LATER, "message")["message"]["text"] != text {}
+fn heard(world: &mut Stage, node: NodeId, text: &str) {
+    world.wait_peer(node, LATER, |notice| match notice {
+        Notice::Message(incoming) if incoming.text == text => Some(()),
+        _ => None,
+    });
 }
 
 /// Ends a peer in order.
 #[track_caller]
-fn quit(world: &mut World, node: NodeId) {
-    world.command(node, peer::Command::Quit);
-    world.run_until(node, SOON, "stopped");
+fn quit(world: &mut Stage, node: NodeId) {
+    world.ask(node, peer::Command::Quit);
+    world.wait_peer(node, SOON, |notice| matches!(notice, Notice::Stopped { .. }).then_some(()));
 }
 
 /// Ends a tracker in order.
 #[track_caller]
-fn shut_down(world: &mut World, node: NodeId) {
-    world.command(node, tracker::Command::Shutdown);
-    world.run_until(node, SOON, "stopped");
+fn shut_down(world: &mut Stage, node: NodeId) {
+    world.ask_tracker(node, tracker::Command::Shutdown);
+    told(world, node, |notice| matches!(notice, tracker::Notice::Stopped));
 }
 
-fn recording(world: &World, node: NodeId, name: &'static str) -> Recording {
+fn recording(world: &Stage, node: NodeId, name: &'static str) -> Recording {
     Recording { name, bytes: world.recording(node).to_vec() }
 }

@@ -6,22 +6,22 @@ use std::time::Duration;
 use papo_proto::{
     identity::Identity,
     peer::{
-        self, Request,
+        Problem, Request,
         interface::{Credentials, Target},
     },
     rng::Seed,
-    tracker::Change,
 };
 
+use crate::world::resident::Kept;
+
 use super::{
-    LATER, Recording, credentials, done, heard, host, log_in, name, newcomer, open, outcome, quit, recording, say,
-    shut_down, tracker,
+    LATER, Recording, credentials, done, heard, host, log_in, logged_in, name, newcomer, open, outcome, quit,
+    recording, say, shut_down, stage::Stage, tracker,
 };
-use crate::world::World;
 
 /// Plays it.
 pub(super) fn record() -> Vec<Recording> {
-    let mut world = World::new(&Seed([2; 32]));
+    let mut world = Stage::new(2);
     let first = open(&mut world, tracker(20, Vec::new()));
     let ana = log_in(&mut world, host(2), newcomer(21, "ana"));
     let bia = log_in(&mut world, host(3), newcomer(22, "bia"));
@@ -38,10 +38,14 @@ pub(super) fn record() -> Vec<Recording> {
     heard(&mut world, ana, "diretamente");
     world.run(Duration::from_secs(90));
 
-    let kept = world.kept::<Change>(first);
+    let kept = world.kept(first).filter_map(|kept| match kept {
+        Kept::Tracker(change) => Some(change.clone()),
+        Kept::Peer(_) => None,
+    });
+    let kept = kept.collect();
     let second = open(&mut world, tracker(23, kept));
-    world.run_until(ana, LATER, "logged_in");
-    world.run_until(bia, LATER, "logged_in");
+    logged_in(&mut world, ana, LATER);
+    logged_in(&mut world, bia, LATER);
     say(&mut world, bia, sala(), "depois");
     heard(&mut world, ana, "depois");
 
@@ -50,8 +54,10 @@ pub(super) fn record() -> Vec<Recording> {
     world.kill(killed);
     say(&mut world, ana, sala(), "enquanto dormias");
     let mut start = newcomer(22, "bia");
-    for change in world.kept::<peer::Change>(killed) {
-        start.state.apply(&change, start.limits.entries_known_max);
+    for kept in world.kept(killed) {
+        if let Kept::Peer(change) = kept {
+            start.state.apply(change, start.limits.entries_known_max);
+        }
     }
     start.state.unshown.clear();
     start.seed = Seed([26; 32]);
@@ -66,7 +72,7 @@ pub(super) fn record() -> Vec<Recording> {
     let phone = log_in(&mut world, host(4), start);
     world.run(Duration::from_secs(5));
     let to_ana = |text: &str| Request::Say { to: Target::User(name("ana")), text: text.to_owned() };
-    assert!(outcome(&mut world, bia, to_ana("quem és tu"))["key_changed"].is_object());
+    assert!(matches!(outcome(&mut world, bia, to_ana("quem és tu")), Some(Problem::KeyChanged { .. })));
     done(&mut world, bia, Request::Verify { user: name("ana") });
     done(&mut world, bia, Request::Trust { user: name("ana") });
     done(&mut world, bia, to_ana("bem-vinda"));

@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use papo_proto::{
-    peer::{Request, interface::Target},
-    rng::Seed,
-    wire::{codec::Text, tracker::Status},
+    peer::{Problem, Request, interface::Target},
+    wire::{
+        codec::Text,
+        tracker::{Failure, Status},
+    },
 };
 
 use super::{
-    Recording, done, heard, host, log_in, name, newcomer, open, outcome, quit, recording, say, shut_down, tracker,
-    tracker_address, tracker_identity,
+    Recording, done, heard, host, log_in, name, newcomer, open, outcome, quit, recording, say, shut_down, stage::Stage,
+    tracker, tracker_address, tracker_identity,
 };
-use crate::world::World;
 
 /// Plays it.
 pub(super) fn record() -> Vec<Recording> {
-    let mut world = World::new(&Seed([1; 32]));
+    let mut world = Stage::new(1);
     world.name_host("tracker.example", host(1));
     let tracker = open(&mut world, tracker(10, Vec::new()));
     let ana = log_in(&mut world, host(2), newcomer(11, "ana"));
@@ -26,10 +27,8 @@ pub(super) fn record() -> Vec<Recording> {
 
     let sala = || Target::Room(name("sala"));
     done(&mut world, ana, Request::Create { room: name("sala"), capacity: Some(2) });
-    assert_eq!(
-        outcome(&mut world, bia, Request::Join { room: name("nenhures") })["tracker"]["failure"],
-        "unknown_room"
-    );
+    let refused = outcome(&mut world, bia, Request::Join { room: name("nenhures") });
+    assert_eq!(refused, Some(Problem::Tracker { failure: Failure::UnknownRoom }));
     done(&mut world, bia, Request::Join { room: name("sala") });
     say(&mut world, bia, sala(), "olá, 日本語 👋");
     heard(&mut world, ana, "olá, 日本語 👋");
@@ -57,8 +56,9 @@ pub(super) fn record() -> Vec<Recording> {
     ] {
         done(&mut world, ana, request);
     }
-    assert_ne!(outcome(&mut world, ana, Request::Whois { user: name("ninguém") }), serde_json::Value::Null);
-    assert_eq!(outcome(&mut world, bia, Request::Delete { room: name("sala") })["tracker"]["failure"], "not_owner");
+    assert_ne!(outcome(&mut world, ana, Request::Whois { user: name("ninguém") }), None);
+    let refused = outcome(&mut world, bia, Request::Delete { room: name("sala") });
+    assert_eq!(refused, Some(Problem::Tracker { failure: Failure::NotOwner }));
 
     // Time for pings, both ways and between the two.
     world.run(Duration::from_secs(60));

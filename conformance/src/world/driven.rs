@@ -1,17 +1,17 @@
-//! A machine with its outbox, its recording, and what it has told and kept.
+//! A machine with its outbox, its recording, and the rules of the contract that it has to keep.
 
-use std::{any::Any, net::SocketAddr};
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use papo_proto::{
-    machine::{Action, CloseHow, ConnId, Event, ListenerId, Machine, Outbox, PasswordCheck, RequestId, Seq},
+    machine::{Action, CloseHow, ConnId, Event, ListenerId, Outbox, PasswordCheck, RequestId, Seq},
     record,
     time::Time,
 };
-use serde_json::Value;
 
-use super::Wish;
+use super::resident::{Kept, Resident, Told, Wish};
 
 /// An action, as far as the world has to do with it.
+#[derive(Debug)]
 pub(crate) enum Effect {
     /// See [`Action::Listen`].
     Listen { listener: ListenerId, address: SocketAddr },
@@ -25,92 +25,136 @@ pub(crate) enum Effect {
     WantWrite(ConnId),
     /// See [`Action::Reading`].
     Reading(ConnId, bool),
-    /// See [`Action::Commit`]; the changes are kept already.
-    Committed(Seq),
+    /// See [`Action::Commit`].
+    Commit { seq: Seq, changes: Vec<Kept> },
     /// See [`Action::CheckPassword`].
     CheckPassword { request: RequestId, check: PasswordCheck },
     /// See [`Action::Resolve`].
     Resolve { request: RequestId, host: String, port: u16 },
+    /// See [`Action::Notify`].
+    Notify(Told),
+    /// A rule of the contract is broken.
+    Broke(String),
 }
 
 /// Any machine, whatever its types.
 pub(crate) trait Node {
     /// Tells it something; what the world has to do.
     fn handle(&mut self, now: Time, event: Event<'static, Wish>) -> Vec<Effect>;
-    /// See [`Machine::deadline`].
+    /// See [`papo_proto::machine::Machine::deadline`].
     fn deadline(&self) -> Option<Time>;
-    /// Everything that it told its host, as a recording shows it.
-    fn notices(&self) -> &[Value];
-    /// How many of them a script has seen.
-    fn taken(&self) -> usize;
-    /// A script has seen so many of them.
-    fn take(&mut self, count: usize);
-    /// Its recording.
+    /// Its recording; empty where none is made.
     fn recording(&self) -> &[u8];
-    /// What it knows to be durable, in order: a `Vec<M::Change>`.
-    fn kept(&self) -> Box<dyn Any>;
 }
 
-/// One machine, driven and recorded.
-pub(crate) struct Driven<M: Machine> {
+/// One machine, driven and, if wanted, recorded.
+pub(crate) struct Driven<M: Resident> {
     machine: M,
     out: Outbox<M::Notice, M::Change>,
-    recording: Vec<u8>,
-    notices: Vec<Value>,
-    taken: usize,
-    commits: Vec<(Seq, Vec<M::Change>)>,
-    durable: Seq,
+    recording: Option<Vec<u8>>,
+    /// Ids that it minted, by which it must not mint again.
+    minted: u64,
+    /// Connections that it has heard of and not of their end.
+    open: BTreeSet<ConnId>,
+    /// The last commit that it asked for.
+    committed: Seq,
 }
 
-impl<M: Machine> Driven<M> {
+impl<M: Resident> Driven<M> {
     /// Starts it, and its recording.
-    pub(crate) fn start(start: M::Start) -> Self {
-        let mut recording = Vec::new();
-        record::encode_header(&record::header::<M>(&start), &mut recording).expect("a start can be written as JSON");
+    pub(crate) fn start(start: M::Start, recorded: bool) -> Self {
+        let recording = recorded.then(|| {
+            let mut recording = Vec::new();
+            record::encode_header(&record::header::<M>(&start), &mut recording)
+                .expect("a start can be written as JSON");
+            recording
+        });
         Self {
             machine: M::start(start),
             out: Outbox::default(),
             recording,
-            notices: Vec::new(),
-            taken: 0,
-            commits: Vec::new(),
-            durable: Seq::NONE,
+            minted: 0,
+            open: BTreeSet::new(),
+            committed: Seq::NONE,
+        }
+    }
+
+    /// What is wrong with an action by the contract, if anything.
+    fn check(&mut self, action: &Action<M::Notice, M::Change>) -> Option<String> {
+        let is_new = |id: u64, minted: &mut u64| {
+            let new = id % 2 == 1 && id > *minted;
+            *minted = id.max(*minted);
+            new
+        };
+        match action {
+            Action::Listen { listener: ListenerId(id), .. }
+            | Action::CheckPassword { request: RequestId(id), .. }
+            | Action::Resolve { request: RequestId(id), .. } => {
+                (!is_new(*id, &mut self.minted)).then(|| format!("the id {id} is even or not new"))
+            }
+            Action::Connect { conn, .. } => {
+                self.open.insert(*conn);
+                (!is_new(conn.0, &mut self.minted)).then(|| format!("the connection {conn} is even or not new"))
+            }
+            Action::Send { conn, .. } | Action::WantWrite(conn) | Action::Reading(conn, _) => {
+                (!self.open.contains(conn)).then(|| format!("the connection {conn} is not open any more"))
+            }
+            Action::Close { id, .. } => {
+                self.open.remove(&ConnId(*id));
+                None
+            }
+            Action::Commit { seq, changes } => {
+                let follows = *seq == self.committed.next() && !changes.is_empty();
+                self.committed = *seq;
+                (!follows).then(|| format!("the commit {seq} is empty or does not follow the last"))
+            }
+            Action::Notify(_) => None,
         }
     }
 }
 
-impl<M: Machine> Node for Driven<M>
-where
-    M::Command: 'static,
-    M::Change: Clone + 'static,
-{
+impl<M: Resident> Node for Driven<M> {
     fn handle(&mut self, now: Time, event: Event<'static, Wish>) -> Vec<Effect> {
-        let event = event
-            .map_command(|wish| *wish.downcast::<M::Command>().expect("a script speaks to the machine that it means"));
-        if let Event::Committed(seq) = event {
-            self.durable = seq;
+        let event = event.map_command(M::command);
+        match &event {
+            Event::Opened { conn, .. } => {
+                self.open.insert(*conn);
+            }
+            Event::Closed { conn, .. } => {
+                self.open.remove(conn);
+            }
+            Event::Refused { id, .. } => {
+                self.open.remove(&ConnId(*id));
+            }
+            _ => {}
         }
-        record::encode_event(now, &event, &mut self.recording).expect("an event can be written as JSON");
-        self.machine.handle(now, event, &mut self.out);
-        record::encode_outbox(&self.out, &mut self.recording).expect("actions can be written as JSON");
-        let (mut effects, notices, commits) = (Vec::new(), &mut self.notices, &mut self.commits);
-        self.out.drain_with(|action, bytes| match action {
-            Action::Listen { listener, address } => effects.push(Effect::Listen { listener, address }),
-            Action::Connect { conn, address } => effects.push(Effect::Connect { conn, address }),
-            Action::Send { conn, .. } => effects.push(Effect::Send { conn, bytes: bytes.to_vec() }),
-            Action::Close { id, how } => effects.push(Effect::Close { id, how }),
-            Action::WantWrite(conn) => effects.push(Effect::WantWrite(conn)),
-            Action::Reading(conn, on) => effects.push(Effect::Reading(conn, on)),
-            Action::Commit { seq, changes } => {
-                commits.push((seq, changes));
-                effects.push(Effect::Committed(seq));
-            }
-            Action::CheckPassword { request, check } => effects.push(Effect::CheckPassword { request, check }),
-            Action::Resolve { request, host, port } => effects.push(Effect::Resolve { request, host, port }),
-            Action::Notify(notice) => {
-                notices.push(serde_json::to_value(&notice).expect("a notice can be written as JSON"));
-            }
+        if let Some(recording) = &mut self.recording {
+            record::encode_event(now, &event, recording).expect("an event can be written as JSON");
+        }
+        let mut out = std::mem::take(&mut self.out);
+        self.machine.handle(now, event, &mut out);
+        if let Some(recording) = &mut self.recording {
+            record::encode_outbox(&out, recording).expect("actions can be written as JSON");
+        }
+        let mut effects = Vec::with_capacity(out.actions().len());
+        out.drain_with(|action, bytes| {
+            effects.extend(self.check(&action).map(Effect::Broke));
+            effects.push(match action {
+                Action::Listen { listener, address } => Effect::Listen { listener, address },
+                Action::Connect { conn, address } => Effect::Connect { conn, address },
+                Action::Send { conn, .. } => Effect::Send { conn, bytes: bytes.to_vec() },
+                Action::Close { id, how } => Effect::Close { id, how },
+                Action::WantWrite(conn) => Effect::WantWrite(conn),
+                Action::Reading(conn, on) => Effect::Reading(conn, on),
+                Action::Commit { seq, changes } => {
+                    Effect::Commit { seq, changes: changes.into_iter().map(M::kept).collect() }
+                }
+                Action::CheckPassword { request, check } => Effect::CheckPassword { request, check },
+                Action::Resolve { request, host, port } => Effect::Resolve { request, host, port },
+                Action::Notify(notice) => Effect::Notify(M::told(notice)),
+            });
         });
+        self.out = out;
         effects
     }
 
@@ -118,32 +162,7 @@ where
         self.machine.deadline()
     }
 
-    fn notices(&self) -> &[Value] {
-        &self.notices
-    }
-
-    fn taken(&self) -> usize {
-        self.taken
-    }
-
-    fn take(&mut self, count: usize) {
-        self.taken = count;
-    }
-
     fn recording(&self) -> &[u8] {
-        &self.recording
-    }
-
-    fn kept(&self) -> Box<dyn Any> {
-        let durable = self.commits.iter().filter(|(seq, _)| *seq <= self.durable);
-        Box::new(durable.flat_map(|(_, changes)| changes).cloned().collect::<Vec<_>>())
-    }
-}
-
-/// The name of a notice: its only key, or itself.
-pub(crate) fn name_of(notice: &Value) -> &str {
-    match notice {
-        Value::Object(fields) => fields.keys().next().map_or("", String::as_str),
-        other => other.as_str().unwrap_or_default(),
+        self.recording.as_deref().unwrap_or_default()
     }
 }

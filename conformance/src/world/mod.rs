@@ -1,67 +1,75 @@
-//! A small world in memory: machines, the streams between them, and virtual time.
+//! The world in memory: machines, the network between them, a disk for each, and virtual time.
 //!
 //! What is to happen stands in one agenda, ordered by time and then by when it was put there. A [`World`] takes the
 //! first of it, or the first deadline of a machine, sets its clock to exactly that, tells the machine, and turns the
-//! machine's actions into what is to happen next: bytes arrive after the delay of their stream, commits are durable
-//! and passwords checked after a while. Each machine's events and actions are recorded on the way.
+//! machine's actions into what is to happen next. The committed recordings are played in it when all is well, and the
+//! simulator breaks everything that can be broken:
 //!
-//! - [`driven`]: a machine with its recording.
-//! - [`streams`]: connections, and what is on its way on them.
+//! - [`net`]: hosts, latencies, partitions, and streams that are cut and glued.
+//! - [`process`]: machines that are killed, paused and slow, with a disk each that may stall, refuse and lose.
+//! - [`driven`]: a machine with its recording, held to its contract; [`resident`]: which machines there are.
+//! - [`fact`]: what can be seen of all this.
 //!
 //! Invariant: nothing here knows a clock, a socket or a random number that does not follow from its seed, so the same
-//! script gives the same recordings, byte for byte.
+//! story gives the same facts and recordings, byte for byte.
 
 pub(crate) mod driven;
-pub(crate) mod streams;
-
-#[cfg(test)]
-mod chaos;
+pub(crate) mod fact;
+pub(crate) mod net;
+pub(crate) mod process;
+pub(crate) mod resident;
 
 use std::{
-    any::Any,
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use papo_proto::{
     machine::{
-        Closed, Event, Machine, PasswordCheck, PasswordOutcome, RECEIVED_BYTES_MAX, Refusal, WRITABLE_BYTES_MAX,
+        CloseHow, Closed, ConnId, Event, ListenerId, PasswordCheck, PasswordOutcome, Refusal, WRITABLE_BYTES_MAX,
     },
-    rng::{Seed, Stream},
+    rng::Seed,
     time::{Time, Wall},
 };
-use serde_json::Value;
 
-use driven::{Driven, Effect, Node};
-use streams::{End, Held, Owner, Streams};
+use driven::{Driven, Effect};
+use fact::{Fact, What};
+use net::{End, Motion, Net, Owner, Read};
+use process::{Host, Process};
+use resident::{Resident, Wish};
+
+use crate::luck::Luck;
 
 /// The wall clock when the world begins: 2026-01-01, 12:00 UTC.
 const WALL_AT_START: Wall = Wall(1_767_268_800_000);
-/// Until a commit is durable.
-const COMMIT: Duration = Duration::from_millis(2);
-/// Until a password is checked.
-const PASSWORD: Duration = Duration::from_millis(15);
-/// A machine that is due so often at one time makes no progress.
-const DUE_AT_ONCE_MAX: usize = 10_000;
+/// How long a connection that was closed may take to write what is queued.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// Until a dial that nothing answered is sent again.
+const DIAL_AGAIN: Duration = Duration::from_secs(1);
+/// A dial that nothing answers is given up after so long.
+const DIAL_MAX: Duration = Duration::from_secs(127);
+/// A machine that is told of so much at one time makes no progress.
+const TURNS_AT_ONCE_MAX: usize = 20_000;
 
-/// Which machine.
+/// Which process: a machine from its start to its end. A host that starts its program again has another.
 pub(crate) type NodeId = usize;
-/// A command to a machine; it knows which type is its own.
-pub(crate) type Wish = Box<dyn Any>;
 
 /// Something that is going to happen.
-enum Happening {
+#[derive(Debug)]
+pub(crate) enum Happening {
     /// A machine is told.
     Tell { node: NodeId, event: Event<'static, Wish> },
     /// A dial reaches its address.
-    Dial { from: Owner, conn: u64, to: SocketAddr },
-    /// Bytes reach an end.
-    Bytes { to: End, bytes: Vec<u8> },
-    /// An end that is read again learns what was held back.
-    Resume { end: End },
-    /// An end learns that the connection is over.
-    Over { to: End, reason: Closed },
+    Dial { from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time },
+    /// The answer to a dial reaches whoever dialled.
+    Dialled { from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time },
+    /// Something happens to a stream.
+    Move { end: End, motion: Motion },
+    /// The first commit of a machine has reached its disk.
+    Stored { node: NodeId },
+    /// A process that was paused or busy goes on.
+    Wake { node: NodeId },
 }
 
 /// Machines, and what is between them.
@@ -69,55 +77,74 @@ pub(crate) struct World {
     now: Time,
     agenda: BTreeMap<(Time, u64), Happening>,
     planned: u64,
-    nodes: Vec<Place>,
-    listeners: BTreeMap<SocketAddr, (NodeId, papo_proto::machine::ListenerId)>,
-    streams: Streams,
+    pub(crate) processes: Vec<Process>,
+    hosts: BTreeMap<IpAddr, Host>,
+    listeners: BTreeMap<SocketAddr, (NodeId, ListenerId)>,
+    pub(crate) net: Net,
     names: BTreeMap<String, IpAddr>,
-    ports: u16,
-    luck: Stream,
-    due_at_once: usize,
+    /// Dials that are not decided.
+    dials: BTreeSet<(Owner, ConnId)>,
+    /// Connections that the acceptor has not heard of yet, with where they came in.
+    arrivals: BTreeMap<End, (ListenerId, SocketAddr, SocketAddr)>,
+    /// Dials and listeners that were refused and not told so yet.
+    refused: BTreeSet<(NodeId, u64)>,
+    ports: u64,
+    strangers: u64,
     tokens: u64,
-}
-
-/// A machine's place in the world.
-struct Place {
-    node: Box<dyn Node>,
-    ip: IpAddr,
-    /// When it started: its own time is counted from here.
-    since: Time,
-    /// The next even id.
-    accepted: u64,
-    running: bool,
+    turns_at_once: usize,
+    seed: Seed,
+    recorded: bool,
+    facts: Vec<Fact>,
 }
 
 impl World {
-    /// An empty world, in which all that is accidental follows from `seed`.
-    pub(crate) fn new(seed: &Seed) -> Self {
+    /// An empty world, in which all that is accidental follows from `seed`; machines are recorded if wanted.
+    pub(crate) fn new(seed: &Seed, recorded: bool) -> Self {
         Self {
             now: Time::ZERO,
             agenda: BTreeMap::new(),
             planned: 0,
-            nodes: Vec::new(),
+            processes: Vec::new(),
+            hosts: BTreeMap::new(),
             listeners: BTreeMap::new(),
-            streams: Streams::default(),
+            net: Net::new(Luck::of(seed, "network", 0).next_seed()),
             names: BTreeMap::new(),
-            ports: 40_000,
-            luck: seed.stream("world", 0),
-            due_at_once: 0,
+            dials: BTreeSet::new(),
+            arrivals: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            ports: 0,
+            strangers: 0,
             tokens: 0,
+            turns_at_once: 0,
+            seed: seed.clone(),
+            recorded,
+            facts: Vec::new(),
         }
     }
 
+    /// The present.
+    pub(crate) const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The surroundings of every process with this address, now and later.
+    pub(crate) fn host(&mut self, ip: IpAddr) -> &mut Host {
+        let seed = &self.seed;
+        self.hosts.entry(ip).or_insert_with(|| Host::new(Luck::of(seed, &format!("host {ip}"), 0)))
+    }
+
     /// Starts a machine on the host `ip`.
-    pub(crate) fn start<M: Machine + 'static>(&mut self, ip: IpAddr, start: M::Start) -> NodeId
-    where
-        M::Command: 'static,
-        M::Change: Clone,
-    {
-        let node = self.nodes.len();
-        let driven = Box::new(Driven::<M>::start(start));
-        self.nodes.push(Place { node: driven, ip, since: self.now, accepted: 0, running: true });
-        self.tell(Duration::ZERO, node, Event::Wall(WALL_AT_START.plus(self.now.since_start())));
+    pub(crate) fn start<M: Resident>(&mut self, ip: IpAddr, start: M::Start, out_bytes_max: usize) -> NodeId {
+        let node = self.processes.len();
+        let offset = self.host(ip).wall_offset_ms;
+        self.processes.push(Process::new(
+            Box::new(Driven::<M>::start(start, self.recorded)),
+            ip,
+            self.now,
+            out_bytes_max,
+        ));
+        self.see(node, What::Started(ip));
+        self.tell(Duration::ZERO, node, Event::Wall(self.wall(offset)));
         self.tell(Duration::ZERO, node, Event::Interfaces(vec![ip]));
         node
     }
@@ -128,8 +155,10 @@ impl World {
     }
 
     /// Gives a machine a command now.
-    pub(crate) fn command<C: 'static>(&mut self, node: NodeId, command: C) {
-        self.tell(Duration::ZERO, node, Event::Command(Box::new(command)));
+    pub(crate) fn command(&mut self, node: NodeId, wish: Wish) {
+        if self.processes[node].running {
+            self.tell(Duration::ZERO, node, Event::Command(wish));
+        }
     }
 
     /// Names a request.
@@ -139,105 +168,131 @@ impl World {
     }
 
     /// A stranger dials an address, and says what it says later.
-    pub(crate) fn dial(&mut self, from: IpAddr, to: SocketAddr) -> u64 {
-        let stranger = self.streams.next_stranger();
-        self.plan(Duration::ZERO, Happening::Dial { from: Owner::Stranger(from), conn: stranger, to });
-        stranger
+    pub(crate) fn dial(&mut self, ip: IpAddr, to: SocketAddr) -> u64 {
+        self.strangers += 1;
+        let (from, conn) = (Owner::Stranger(self.strangers), ConnId(0));
+        self.dials.insert((from, conn));
+        self.plan(Duration::ZERO, Happening::Dial { from, ip, conn, to, since: self.now });
+        self.strangers
     }
 
     /// A stranger says something.
     pub(crate) fn say(&mut self, stranger: u64, bytes: &[u8]) {
-        if let Some(end) = self.streams.end(Owner::STRANGER, stranger) {
-            self.send(end, bytes);
+        if let Some(end) = self.net.end(Owner::Stranger(stranger), ConnId(0)) {
+            self.net.send(self.now, end, bytes);
+            self.take_motions();
         }
     }
 
     /// A stranger hangs up.
     pub(crate) fn hang_up(&mut self, stranger: u64) {
-        if let Some(end) = self.streams.end(Owner::STRANGER, stranger) {
-            self.close(end, Closed::End);
+        if let Some(end) = self.net.end(Owner::Stranger(stranger), ConnId(0)) {
+            self.net.flush(self.now, end, FLUSH_MAX);
+            self.take_motions();
         }
     }
 
     /// What a stranger was told so far, and whether its connection still stands.
     pub(crate) fn told(&self, stranger: u64) -> (&[u8], bool) {
-        self.streams.told(stranger)
+        self.net.told(Owner::Stranger(stranger), ConnId(0))
     }
 
-    /// A machine's process is killed: everyone who was connected to it learns that in time, it learns nothing.
-    pub(crate) fn kill(&mut self, node: NodeId) {
-        self.nodes[node].running = false;
+    /// A machine's process ends at once, and its kernel says so to everyone who was connected to it. Of the commits
+    /// that are under way to its disk, the first `survivors` arrive there.
+    pub(crate) fn kill(&mut self, node: NodeId, survivors: usize) {
+        if !self.processes[node].running {
+            return;
+        }
+        for (seq, changes) in self.processes[node].end(survivors) {
+            self.see(node, What::Durable(seq, changes));
+        }
+        self.see(node, What::Ended);
         self.listeners.retain(|_, (owner, _)| *owner != node);
-        for end in self.streams.ends_of(node) {
-            self.close(end, Closed::Reset);
+        self.dials.retain(|(owner, _)| *owner != Owner::Node(node));
+        for end in self.net.ends_of(Owner::Node(node)) {
+            self.net.abort(self.now, end, Closed::Reset);
+        }
+        self.take_motions();
+    }
+
+    /// A host loses its power: as [`Self::kill`], but nobody is told, and nothing answers until it is given back.
+    pub(crate) fn cut_power(&mut self, node: NodeId, survivors: usize) {
+        let ip = self.processes[node].ip;
+        for end in self.net.ends_of(Owner::Node(node)) {
+            self.net.vanish(end);
+        }
+        self.kill(node, survivors);
+        self.net.darken(self.now, ip, true);
+        self.take_motions();
+    }
+
+    /// A host has power again.
+    pub(crate) fn give_power(&mut self, ip: IpAddr) {
+        if !self.net.has_power(ip) {
+            self.net.darken(self.now, ip, false);
+            self.take_motions();
         }
     }
 
-    /// Lets `wait` pass.
-    pub(crate) fn run(&mut self, wait: Duration) {
-        let until = self.now + wait;
-        while self.step(until) {}
-        self.now = until;
+    /// A process stops, or goes on and hears of everything that happened meanwhile.
+    pub(crate) fn pause(&mut self, node: NodeId, paused: bool) {
+        self.processes[node].paused = paused;
+        self.plan_wake(node);
     }
 
-    /// Runs until a machine has told its host something of this name, `within` at most.
-    ///
-    /// # Panics
-    /// When it never does: then the script does not do what it says.
-    #[track_caller]
-    pub(crate) fn run_until(&mut self, node: NodeId, within: Duration, notice: &str) -> Value {
-        let (until, mut seen) = (self.now + within, self.nodes[node].node.taken());
-        loop {
-            let notices = self.nodes[node].node.notices();
-            if let Some(at) = notices[seen..].iter().position(|told| driven::name_of(told) == notice) {
-                let found = notices[seen + at].clone();
-                self.nodes[node].node.take(seen + at + 1);
-                return found;
-            }
-            seen = notices.len();
-            let told = || notices.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-            assert!(self.now < until, "machine {node} never told of {notice}:\n{}", told());
-            if !self.step(until) {
-                self.now = until;
+    /// A disk takes no more commits, or goes on with those that wait.
+    pub(crate) fn stall_disk(&mut self, ip: IpAddr, stalled: bool) {
+        self.host(ip).disk_stalled = stalled;
+        if !stalled {
+            for node in self.running_at(ip) {
+                self.plan(Duration::ZERO, Happening::Stored { node });
             }
         }
     }
 
-    /// The recording of a machine.
-    pub(crate) fn recording(&self, node: NodeId) -> &[u8] {
-        self.nodes[node].node.recording()
-    }
-
-    /// Everything that a machine knows to be durable, in order. What was on its way to the disk counts as lost.
-    pub(crate) fn kept<C: 'static>(&self, node: NodeId) -> Vec<C> {
-        *self.nodes[node].node.kept().downcast().expect("a script knows what its machines keep")
-    }
-
-    /// Everything that a machine has told its host.
-    #[cfg(test)]
-    pub(crate) fn notices(&self, node: NodeId) -> &[Value] {
-        self.nodes[node].node.notices()
-    }
-
-    /// Cuts every connection between two machines, as a network does.
-    #[cfg(test)]
-    pub(crate) fn cut(&mut self, one: NodeId, other: NodeId) {
-        for end in self.streams.ends_of(one) {
-            if self.streams.owner(end.other()).is_some_and(|(owner, _)| owner == Owner::Node(other)) {
-                for end in [end, end.other()] {
-                    let delay = self.delay();
-                    self.plan(delay, Happening::Over { to: end, reason: Closed::Lost });
-                }
-            }
+    /// A host's wall clock jumps by so many milliseconds.
+    pub(crate) fn jump_wall(&mut self, ip: IpAddr, by_ms: i64) {
+        let host = self.host(ip);
+        host.wall_offset_ms = host.wall_offset_ms.saturating_add(by_ms);
+        let offset = host.wall_offset_ms;
+        let wall = self.wall(offset);
+        for node in self.running_at(ip) {
+            self.tell(Duration::ZERO, node, Event::Wall(wall));
         }
+    }
+
+    /// Tells the processes of a host of its interfaces.
+    pub(crate) fn show_interfaces(&mut self, ip: IpAddr, addresses: &[IpAddr]) {
+        for node in self.running_at(ip) {
+            self.tell(Duration::ZERO, node, Event::Interfaces(addresses.to_vec()));
+        }
+    }
+
+    /// The network ends the connections between two machines.
+    pub(crate) fn cut(&mut self, one: NodeId, other: NodeId, reason: Closed, loses: bool) {
+        for end in self.net.between(Owner::Node(one), Owner::Node(other)) {
+            self.net.break_off(self.now, end, reason, loses);
+        }
+        self.take_motions();
+    }
+
+    /// Does something to the network that may set things in motion.
+    pub(crate) fn with_net(&mut self, change: impl FnOnce(&mut Net, Time)) {
+        change(&mut self.net, self.now);
+        self.take_motions();
+    }
+
+    /// What was seen since this was last asked.
+    pub(crate) fn take_facts(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.facts)
     }
 
     /// Does what comes next, if that is not after `until`.
-    fn step(&mut self, until: Time) -> bool {
+    pub(crate) fn step(&mut self, until: Time) -> bool {
         let planned = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-        let due = self.nodes.iter().enumerate().filter(|(_, place)| place.running);
-        let due = due.filter_map(|(node, place)| Some((place.since + place.node.deadline()?.since_start(), node)));
-        let due = due.min().map(|(at, node)| (at.max(self.now), node));
+        let processes = self.processes.iter().enumerate();
+        let due = processes.filter_map(|(node, process)| Some((process.deadline()?, node))).min();
+        let due = due.map(|(at, node)| (at.max(self.now), node));
         match (planned, due) {
             (Some(at), due) if at <= until && due.is_none_or(|(due, _)| at <= due) => {
                 self.advance(at);
@@ -248,185 +303,354 @@ impl World {
             }
             (_, Some((at, node))) if at <= until => {
                 self.advance(at);
-                self.due_at_once += 1;
-                assert!(self.due_at_once < DUE_AT_ONCE_MAX, "machine {node} is due again and again");
                 self.handle(node, Event::Due);
                 true
             }
-            _ => false,
+            _ => {
+                self.advance(until);
+                false
+            }
         }
+    }
+
+    /// The recording of a machine.
+    pub(crate) fn recording(&self, node: NodeId) -> &[u8] {
+        self.processes[node].recording()
+    }
+
+    /// Where a machine listens.
+    pub(crate) fn listens_at(&self, node: NodeId) -> Option<SocketAddr> {
+        self.listeners.iter().find(|(_, (owner, _))| *owner == node).map(|(address, _)| *address)
+    }
+
+    fn running_at(&self, ip: IpAddr) -> Vec<NodeId> {
+        let of = self.processes.iter().enumerate().filter(|(_, process)| process.running && process.ip == ip);
+        of.map(|(node, _)| node).collect()
+    }
+
+    fn wall(&self, offset_ms: i64) -> Wall {
+        let Wall(wall) = WALL_AT_START.plus(self.now.since_start());
+        Wall(wall.saturating_add_signed(offset_ms))
     }
 
     fn advance(&mut self, to: Time) {
         if to > self.now {
-            self.due_at_once = 0;
+            self.turns_at_once = 0;
+            self.now = to;
         }
-        self.now = self.now.max(to);
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Tell { node, event } => self.handle(node, event),
-            Happening::Dial { from, conn, to } => self.connect(from, conn, to),
-            Happening::Bytes { to, bytes } => match self.streams.arrive(to, bytes) {
-                Some((Owner::Node(node), conn, bytes)) => {
-                    self.handle(node, Event::Received { conn, bytes: bytes.into() });
-                }
-                Some((Owner::Stranger(_), ..)) | None => {}
-            },
-            Happening::Resume { end } => self.resume(end),
-            Happening::Over { to, reason } => {
-                if let Some((Owner::Node(node), conn)) = self.streams.over(to, reason) {
-                    self.handle(node, Event::Closed { conn, reason });
-                }
-            }
+            Happening::Tell { node, event } => self.tell_now(node, event),
+            Happening::Dial { from, ip, conn, to, since } => self.on_dial(from, ip, conn, to, since),
+            Happening::Dialled { from, ip, conn, to, since } => self.on_dialled(from, ip, conn, to, since),
+            Happening::Move { end, motion } => self.on_motion(end, motion),
+            Happening::Stored { node } => self.on_stored(node),
+            Happening::Wake { node } => self.wake(node),
         }
     }
 
-    /// Tells an end the first of what was held back, and then the next, unless it asks for another pause.
-    fn resume(&mut self, end: End) {
-        let Some((Owner::Node(node), conn)) = self.streams.owner(end) else { return };
-        match self.streams.next_held(end) {
-            Some(Held::Bytes(bytes)) => self.handle(node, Event::Received { conn, bytes: bytes.into() }),
-            Some(Held::Over(reason)) => {
-                self.streams.shut(end);
-                self.handle(node, Event::Closed { conn, reason });
-            }
-            None => return,
+    /// Tells a machine something, unless its process is held up: then it is told when it goes on.
+    fn tell_now(&mut self, node: NodeId, event: Event<'static, Wish>) {
+        if self.processes[node].is_held(self.now) {
+            self.hold(node, Happening::Tell { node, event });
+        } else {
+            self.deliver(node, event);
         }
-        self.plan(Duration::ZERO, Happening::Resume { end });
+    }
+
+    /// Tells a machine something, unless it has closed what this is about.
+    fn deliver(&mut self, node: NodeId, event: Event<'static, Wish>) {
+        let is_wanted = match &event {
+            Event::Opened { conn, .. } => self.net.end(Owner::Node(node), *conn).is_some(),
+            Event::Refused { id, .. } => self.refused.remove(&(node, *id)),
+            _ => true,
+        };
+        if is_wanted {
+            self.handle(node, event);
+        }
+    }
+
+    fn hold(&mut self, node: NodeId, happening: Happening) {
+        let was_awake = self.processes[node].wakes_at().is_none();
+        self.processes[node].hold(happening);
+        if was_awake {
+            self.plan_wake(node);
+        }
+    }
+
+    fn plan_wake(&mut self, node: NodeId) {
+        if let Some(at) = self.processes[node].wakes_at() {
+            self.plan(at.since(self.now), Happening::Wake { node });
+        }
+    }
+
+    /// A process hears of what was held, one after the other.
+    fn wake(&mut self, node: NodeId) {
+        while let Some(held) = self.processes[node].next_held(self.now) {
+            match held {
+                Happening::Tell { event, .. } => self.deliver(node, event),
+                Happening::Move { end, motion } => self.on_owner_motion(node, end, motion),
+                other => self.plan(Duration::ZERO, other),
+            }
+        }
+        self.plan_wake(node);
+    }
+
+    fn on_motion(&mut self, end: End, motion: Motion) {
+        match motion {
+            Motion::Arrive => self.net.arrive(self.now, end),
+            Motion::FlushOver => self.net.flush_over(self.now, end),
+            Motion::GiveUp(first) => self.net.give_up(self.now, end, first),
+            Motion::Readable | Motion::Writable | Motion::TooSlow => match self.net.owner(end) {
+                Some((Owner::Node(node), _)) if self.processes[node].is_held(self.now) => {
+                    self.hold(node, Happening::Move { end, motion });
+                }
+                Some((Owner::Node(node), _)) => self.on_owner_motion(node, end, motion),
+                // Strangers read everything at once.
+                Some((Owner::Stranger(_), _)) => while self.net.read(self.now, end).is_some() {},
+                None => {}
+            },
+        }
+        self.take_motions();
+    }
+
+    /// Something happens to a stream that its owner is told of.
+    fn on_owner_motion(&mut self, node: NodeId, end: End, motion: Motion) {
+        let Some((_, conn)) = self.net.owner(end) else { return };
+        if let Some((listener, local, remote)) = self.arrivals.remove(&end) {
+            self.handle(node, Event::Opened { conn, listener: Some(listener), local, remote });
+        }
+        match motion {
+            Motion::Readable => match self.net.read(self.now, end) {
+                Some(Read::Bytes(bytes)) => self.handle(node, Event::Received { conn, bytes: bytes.into() }),
+                Some(Read::Over(reason)) => self.handle(node, Event::Closed { conn, reason }),
+                None => {}
+            },
+            Motion::Writable => {
+                if self.net.take_writable(end).is_some() {
+                    self.handle(node, Event::Writable { conn, bytes: WRITABLE_BYTES_MAX });
+                }
+            }
+            Motion::TooSlow => {
+                self.net.abort(self.now, end, Closed::Reset);
+                self.handle(node, Event::Closed { conn, reason: Closed::SlowReader });
+            }
+            Motion::Arrive | Motion::FlushOver | Motion::GiveUp(_) => {}
+        }
+    }
+
+    fn on_stored(&mut self, node: NodeId) {
+        let ip = self.processes[node].ip;
+        if !self.processes[node].running || self.host(ip).disk_stalled {
+            return;
+        }
+        if self.host(ip).disk_refuses {
+            // A commit that fails ends the process, with nothing said that depends on it.
+            return self.kill(node, 0);
+        }
+        let Some((seq, changes)) = self.processes[node].store_next() else { return };
+        self.see(node, What::Durable(seq, changes));
+        self.tell(Duration::ZERO, node, Event::Committed(seq));
+        if self.processes[node].is_storing() {
+            self.plan_store(node);
+        }
+    }
+
+    fn plan_store(&mut self, node: NodeId) {
+        let ip = self.processes[node].ip;
+        let host = self.host(ip);
+        let latency = host.next_commit_latency();
+        self.plan(latency, Happening::Stored { node });
     }
 
     fn handle(&mut self, node: NodeId, event: Event<'static, Wish>) {
-        let place = &mut self.nodes[node];
-        if !place.running {
+        if !self.processes[node].running {
             return;
         }
-        let now = Time::after_start(self.now - place.since);
-        for effect in place.node.handle(now, event) {
+        self.turns_at_once += 1;
+        if self.turns_at_once > TURNS_AT_ONCE_MAX {
+            self.see(node, What::Broke(format!("time stands still; the last event is {event:?}")));
+            self.turns_at_once = 0;
+            self.advance(self.now + Duration::from_millis(1));
+        }
+        match &event {
+            Event::Command(wish) => self.see(node, What::Asked(wish.clone())),
+            Event::Closed { conn, reason } => self.see(node, What::Closed(*conn, *reason)),
+            Event::Opened { conn, remote, .. } => self.see(node, What::Opened(*conn, *remote)),
+            _ => {}
+        }
+        for effect in self.processes[node].handle(self.now, event) {
             self.apply(node, effect);
         }
+        self.take_motions();
     }
 
     fn apply(&mut self, node: NodeId, effect: Effect) {
         let owner = Owner::Node(node);
         match effect {
-            Effect::Listen { listener, address } => {
-                let address = self.place_listener(node, address);
-                let event = match self.listeners.entry(address) {
-                    Entry::Occupied(_) => Event::Refused { id: listener.0, reason: Refusal::AddressInUse },
-                    Entry::Vacant(place) => {
-                        place.insert((node, listener));
-                        Event::Listening { listener, address }
-                    }
-                };
-                self.tell(Duration::ZERO, node, event);
-            }
+            Effect::Listen { listener, address } => self.listen(node, listener, address),
             Effect::Connect { conn, address } => {
-                let delay = self.delay();
-                self.plan(delay, Happening::Dial { from: owner, conn: conn.0, to: address });
+                self.see(node, What::Dialled(conn, address));
+                let ip = self.processes[node].ip;
+                self.dials.insert((owner, conn));
+                if self.host(ip).descriptors_left == Some(0) {
+                    return self.refuse(owner, conn, Refusal::Exhausted);
+                }
+                let delay = self.net.latency(ip, address.ip()) + self.net.climate.jitter / 2;
+                self.plan(delay, Happening::Dial { from: owner, ip, conn, to: address, since: self.now });
             }
             Effect::Send { conn, bytes } => {
-                if let Some(end) = self.streams.end(owner, conn.0) {
-                    self.send(end, &bytes);
+                if let Some(end) = self.net.end(owner, conn) {
+                    self.net.send(self.now, end, &bytes);
                 }
+                self.see(node, What::Sent(conn, bytes));
             }
             Effect::Close { id, how } => {
                 self.listeners.retain(|_, (owner, listener)| (*owner, listener.0) != (node, id));
-                self.agenda.retain(|_, planned| {
-                    !matches!(planned, Happening::Dial { from, conn, .. } if *from == owner && *conn == id)
-                });
-                if let Some(end) = self.streams.end(owner, id) {
-                    self.close(end, how);
+                self.dials.remove(&(owner, ConnId(id)));
+                self.refused.remove(&(node, id));
+                if let Some(end) = self.net.end(owner, ConnId(id)) {
+                    self.see(node, What::Hung(ConnId(id)));
+                    match how {
+                        CloseHow::Flush => self.net.flush(self.now, end, FLUSH_MAX),
+                        CloseHow::Abort => self.net.abort(self.now, end, Closed::Reset),
+                    }
                 }
             }
             Effect::WantWrite(conn) => {
-                let event = Event::Writable { conn, bytes: WRITABLE_BYTES_MAX };
-                self.tell(Duration::from_millis(1), node, event);
+                if let Some(end) = self.net.end(owner, conn) {
+                    self.net.want_write(self.now, end);
+                }
             }
             Effect::Reading(conn, on) => {
-                if let Some(end) = self.streams.end(owner, conn.0) {
-                    self.streams.set_reading(end, on);
-                    self.plan(Duration::ZERO, Happening::Resume { end });
+                if let Some(end) = self.net.end(owner, conn) {
+                    self.net.set_reading(self.now, end, on);
                 }
             }
-            Effect::Committed(seq) => self.tell(COMMIT, node, Event::Committed(seq)),
+            Effect::Commit { seq, changes } => {
+                self.see(node, What::Committing(seq, changes.clone()));
+                if self.processes[node].store_later(seq, changes) {
+                    self.plan_store(node);
+                }
+            }
             Effect::CheckPassword { request, check } => {
-                self.tell(PASSWORD, node, Event::PasswordChecked { request, outcome: checked(&check) });
+                let ip = self.processes[node].ip;
+                let wait = self.host(ip).password;
+                self.tell(wait, node, Event::PasswordChecked { request, outcome: checked(&check) });
             }
             Effect::Resolve { request, host, port } => {
-                let ip = host.parse().ok().or_else(|| self.names.get(&host).copied());
+                let ip = self.processes[node].ip;
+                let surroundings = self.host(ip);
+                let (fails, wait) = (surroundings.resolver_fails, surroundings.resolver);
+                let ip = host.parse().ok().or_else(|| self.names.get(&host).copied().filter(|_| !fails));
                 let addresses = ip.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
-                let delay = self.delay();
-                self.tell(delay, node, Event::Resolved { request, addresses });
+                self.tell(wait, node, Event::Resolved { request, addresses });
             }
+            Effect::Notify(told) => self.see(node, What::Told(told)),
+            Effect::Broke(rule) => self.see(node, What::Broke(rule)),
         }
     }
 
-    /// Where a listener really stands: on its host, on a port of its own.
-    fn place_listener(&mut self, node: NodeId, address: SocketAddr) -> SocketAddr {
+    fn listen(&mut self, node: NodeId, listener: ListenerId, address: SocketAddr) {
+        let ip = self.processes[node].ip;
         let port = if address.port() == 0 { self.next_port() } else { address.port() };
-        SocketAddr::new(self.nodes[node].ip, port)
+        let address = SocketAddr::new(ip, port);
+        let event = if self.listeners.contains_key(&address) || self.host(ip).taken_ports.contains(&port) {
+            self.refused.insert((node, listener.0));
+            Event::Refused { id: listener.0, reason: Refusal::AddressInUse }
+        } else {
+            self.listeners.insert(address, (node, listener));
+            Event::Listening { listener, address }
+        };
+        self.tell(Duration::ZERO, node, event);
     }
 
+    /// A port that the system chooses.
     fn next_port(&mut self) -> u16 {
         self.ports += 1;
-        self.ports
+        Net::ephemeral(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), self.ports).port()
     }
 
-    /// A dial arrives where somebody listens, or nobody.
-    fn connect(&mut self, from: Owner, conn: u64, to: SocketAddr) {
-        let ip = match from {
-            Owner::Node(node) => self.nodes[node].ip,
-            Owner::Stranger(ip) => ip,
-        };
-        let Some(&(acceptor, listener)) = self.listeners.get(&to) else {
-            if let Owner::Node(node) = from {
-                self.tell(Duration::ZERO, node, Event::Refused { id: conn, reason: Refusal::Refused });
-            }
+    fn on_dial(&mut self, from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time) {
+        if !self.dials.contains(&(from, conn)) {
             return;
-        };
-        let (local, delay) = (SocketAddr::new(ip, self.next_port()), self.delay());
-        self.nodes[acceptor].accepted += 2;
-        let accepted = papo_proto::machine::ConnId(self.nodes[acceptor].accepted);
-        self.streams.connect((from, conn), (Owner::Node(acceptor), accepted.0), delay);
-        let opened = Event::Opened { conn: accepted, listener: Some(listener), local: to, remote: local };
-        self.tell(Duration::ZERO, acceptor, opened);
+        }
+        if !self.net.passes(ip, to.ip()) || self.host(to.ip()).deaf {
+            return self.dial_again(from, ip, conn, to, since);
+        }
+        if self.host(ip).unreachable {
+            return self.refuse(from, conn, Refusal::Unreachable);
+        }
+        let delay = self.net.latency(to.ip(), ip);
+        self.plan(delay, Happening::Dialled { from, ip, conn, to, since });
+    }
+
+    fn dial_again(&mut self, from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time) {
+        if self.now.since(since) > DIAL_MAX {
+            self.refuse(from, conn, Refusal::TimedOut);
+        } else {
+            self.plan(DIAL_AGAIN, Happening::Dial { from, ip, conn, to, since });
+        }
+    }
+
+    fn refuse(&mut self, from: Owner, conn: ConnId, reason: Refusal) {
+        self.dials.remove(&(from, conn));
         if let Owner::Node(node) = from {
-            let conn = papo_proto::machine::ConnId(conn);
+            self.refused.insert((node, conn.0));
+            self.tell(Duration::ZERO, node, Event::Refused { id: conn.0, reason });
+        }
+    }
+
+    /// The answer to a dial arrives: there is a connection, or nobody listens.
+    fn on_dialled(&mut self, from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time) {
+        if !self.dials.contains(&(from, conn)) {
+            return;
+        }
+        if !self.net.passes(to.ip(), ip) {
+            return self.dial_again(from, ip, conn, to, since);
+        }
+        let refuses = self.host(to.ip()).refuses;
+        let Some(&(acceptor, listener)) = self.listeners.get(&to).filter(|_| !refuses) else {
+            return self.refuse(from, conn, Refusal::Refused);
+        };
+        self.dials.remove(&(from, conn));
+        let local = Net::ephemeral(ip, self.ports);
+        self.ports += 1;
+        let process = &mut self.processes[acceptor];
+        let accepted = process.next_accepted();
+        let bounds = (
+            process.out_bytes_max,
+            match from {
+                Owner::Node(node) => self.processes[node].out_bytes_max,
+                Owner::Stranger(_) => usize::MAX,
+            },
+        );
+        let near = self.net.connect((from, conn, ip, bounds.1), (Owner::Node(acceptor), accepted, to.ip(), bounds.0));
+        let far = near.other();
+        if self.host(to.ip()).descriptors_left == Some(0) {
+            // Turned away: the machine never hears of it.
+            self.net.abort(self.now, far, Closed::Reset);
+        } else {
+            self.arrivals.insert(far, (listener, to, local));
+            let delay = self.net.latency(ip, to.ip());
+            self.plan(delay, Happening::Move { end: far, motion: Motion::Readable });
+        }
+        if let Owner::Node(node) = from {
             self.tell(Duration::ZERO, node, Event::Opened { conn, listener: None, local, remote: to });
         }
+        self.take_motions();
     }
 
-    /// Puts bytes on their way, whole or, as networks do, in pieces.
-    fn send(&mut self, from: End, bytes: &[u8]) {
-        let delay = self.streams.delay(from);
-        let to = from.other();
-        for chunk in bytes.chunks(RECEIVED_BYTES_MAX) {
-            let cut = if self.luck.next_u64().is_multiple_of(4) {
-                usize::try_from(self.luck.next_u64() % chunk.len() as u64).expect("less than a chunk")
-            } else {
-                0
-            };
-            for piece in [&chunk[..cut], &chunk[cut..]] {
-                if !piece.is_empty() {
-                    self.plan(delay, Happening::Bytes { to, bytes: piece.to_vec() });
-                }
-            }
+    fn take_motions(&mut self) {
+        for (at, end, motion) in std::mem::take(&mut self.net.planned) {
+            self.plan(at.since(self.now), Happening::Move { end, motion });
         }
     }
 
-    /// One end is done; the other learns it in time.
-    fn close(&mut self, end: End, reason: impl Into<Ending>) {
-        let Ending(reason) = reason.into();
-        let delay = self.streams.delay(end);
-        self.streams.shut(end);
-        self.plan(delay, Happening::Over { to: end.other(), reason });
-    }
-
-    /// From half a millisecond to two.
-    fn delay(&mut self) -> Duration {
-        Duration::from_micros(500 + self.luck.next_u64() % 1_500)
+    fn see(&mut self, node: NodeId, what: What) {
+        self.facts.push(Fact { at: self.now, node, what });
     }
 
     fn tell(&mut self, after: Duration, node: NodeId, event: Event<'static, Wish>) {
@@ -436,24 +660,6 @@ impl World {
     fn plan(&mut self, after: Duration, happening: Happening) {
         self.planned += 1;
         self.agenda.insert((self.now + after, self.planned), happening);
-    }
-}
-
-/// How the other end sees that one is done.
-struct Ending(Closed);
-
-impl From<Closed> for Ending {
-    fn from(closed: Closed) -> Self {
-        Self(closed)
-    }
-}
-
-impl From<papo_proto::machine::CloseHow> for Ending {
-    fn from(how: papo_proto::machine::CloseHow) -> Self {
-        Self(match how {
-            papo_proto::machine::CloseHow::Flush => Closed::End,
-            papo_proto::machine::CloseHow::Abort => Closed::Reset,
-        })
     }
 }
 

@@ -1,0 +1,97 @@
+//! Which machines can live in a world.
+//!
+//! A new kind of machine joins by one variant of [`Wish`], [`Told`] and [`Kept`] each, and one `impl Resident`.
+
+use papo_proto::{
+    machine::Machine,
+    peer::{self, Peer},
+    tracker::{self, Tracker},
+};
+
+/// What a machine's host asks of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Of a tracker.
+    Tracker(tracker::Command),
+    /// Of a peer.
+    Peer(peer::Command),
+}
+
+/// What a machine tells its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// By a tracker.
+    Tracker(tracker::Notice),
+    /// By a peer.
+    Peer(peer::Notice),
+}
+
+/// What a machine wants kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// By a tracker.
+    Tracker(tracker::Change),
+    /// By a peer.
+    Peer(peer::Change),
+}
+
+/// A machine that can live in a world.
+pub(crate) trait Resident: Machine + 'static {
+    /// The machine's own command.
+    ///
+    /// # Panics
+    /// When it is meant for another kind of machine.
+    fn command(wish: Wish) -> Self::Command;
+    /// What it told, for anyone.
+    fn told(notice: Self::Notice) -> Told;
+    /// What it wants kept, for anyone.
+    fn kept(change: Self::Change) -> Kept;
+}
+
+impl Resident for Tracker {
+    fn command(wish: Wish) -> Self::Command {
+        let Wish::Tracker(command) = wish else { panic!("{wish:?} is no command of a tracker") };
+        command
+    }
+
+    fn told(notice: Self::Notice) -> Told {
+        Told::Tracker(notice)
+    }
+
+    fn kept(change: Self::Change) -> Kept {
+        Kept::Tracker(change)
+    }
+}
+
+impl Resident for Peer {
+    fn command(wish: Wish) -> Self::Command {
+        let Wish::Peer(command) = wish else { panic!("{wish:?} is no command of a peer") };
+        command
+    }
+
+    fn told(notice: Self::Notice) -> Told {
+        Told::Peer(notice)
+    }
+
+    fn kept(change: Self::Change) -> Kept {
+        Kept::Peer(change)
+    }
+}
+
+impl Told {
+    /// A notice of a peer.
+    pub(crate) const fn peer(&self) -> Option<&peer::Notice> {
+        match self {
+            Self::Peer(notice) => Some(notice),
+            Self::Tracker(_) => None,
+        }
+    }
+
+    /// A notice of a tracker.
+    pub(crate) const fn tracker(&self) -> Option<&tracker::Notice> {
+        match self {
+            Self::Tracker(notice) => Some(notice),
+            Self::Peer(_) => None,
+        }
+    }
+}
