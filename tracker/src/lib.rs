@@ -19,7 +19,7 @@ use papo_proto::{
     limits::Limits,
     machine::Machine as _,
     record,
-    tracker::{Change, Command, Notice, Registration, Start, Tracker},
+    tracker::{Command, Notice, Registration, Start, Tracker},
 };
 use papo_runtime_mio::{
     Control, Node, Recorder,
@@ -104,7 +104,7 @@ impl Hosting {
     /// Whether anyone has an account yet.
     #[must_use]
     pub fn has_accounts(&self) -> bool {
-        self.start.state.iter().any(|change| matches!(change, Change::AccountAdded { .. }))
+        self.start.state.accounts_len() > 0
     }
 
     /// What the tracker will start from.

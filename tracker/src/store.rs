@@ -133,11 +133,11 @@ pub struct Database {
 struct OutOfStep;
 
 impl Database {
-    /// Opens the database at `path` in `dir`, or makes it; with it, changes that lead to what it holds.
+    /// Opens the database at `path` in `dir`, or makes it; with it, what it holds.
     ///
     /// # Errors
     /// When it cannot be used; then it is left as it is.
-    pub fn open(path: &Path, dir: DataDir) -> Result<(Self, Vec<Change>), DatabaseError> {
+    pub fn open(path: &Path, dir: DataDir) -> Result<(Self, Directory), DatabaseError> {
         let unusable =
             |error: &dyn ToString| DatabaseError::Unusable { path: path.to_owned(), error: error.to_string().into() };
         check_magic(path)?;
@@ -147,7 +147,7 @@ impl Database {
         let keep_journal = |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
         keep_journal(true).and_then(|_| connection.busy_timeout(BUSY_WAIT)).map_err(|error| unusable(&error))?;
         let state = match check(&connection, path)? {
-            Found::Nothing => Vec::new(),
+            Found::Nothing => Directory::default(),
             Found::Tables => load(&connection, path)?,
         };
         prepare(&connection).and_then(|()| keep_journal(false)).map_err(|error| unusable(&error))?;
@@ -226,31 +226,26 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 
 // Reading.
 
-fn load(connection: &Connection, path: &Path) -> Result<Vec<Change>, DatabaseError> {
-    let corrupt = |what: &dyn ToString| DatabaseError::Corrupt { path: path.to_owned(), what: what.to_string() };
-    let changes = load_changes(connection).map_err(|error| corrupt(&error))?;
-    Directory::from_changes(&changes).map_err(|inconsistent| corrupt(&inconsistent))?;
-    Ok(changes)
+fn load(connection: &Connection, path: &Path) -> Result<Directory, DatabaseError> {
+    let mut directory = Directory::default();
+    let mut read = |sql: &str, row_changes: fn(&Row<'_>) -> rusqlite::Result<Vec<Change>>| {
+        let mut statement = connection.prepare(sql)?;
+        for changes in statement.query_map([], row_changes)? {
+            changes?.iter().try_for_each(|change| directory.apply(change))?;
+        }
+        Ok::<(), StoreError>(())
+    };
+    read("SELECT * FROM users ORDER BY folded", user_changes)
+        .and_then(|()| read("SELECT * FROM rooms ORDER BY id", room_changes))
+        .and_then(|()| read(MEMBERS, member_changes))
+        .map_err(|error| DatabaseError::Corrupt { path: path.to_owned(), what: error.to_string() })?;
+    Ok(directory)
 }
 
-fn load_changes(connection: &Connection) -> rusqlite::Result<Vec<Change>> {
-    let mut changes = Vec::new();
-    let mut read = |sql: &str, row_changes: fn(&Row<'_>) -> rusqlite::Result<Vec<Change>>| {
-        for row in connection.prepare(sql)?.query_map([], row_changes)? {
-            changes.extend(row?);
-        }
-        Ok::<(), rusqlite::Error>(())
-    };
-    read("SELECT * FROM users ORDER BY folded", user_changes)?;
-    read("SELECT * FROM rooms ORDER BY id", room_changes)?;
-    read(
-        "SELECT members.room, users.name, rooms.epoch FROM members
-         LEFT JOIN users ON users.folded = members.user LEFT JOIN rooms ON rooms.id = members.room
-         ORDER BY members.number",
-        member_changes,
-    )?;
-    Ok(changes)
-}
+const MEMBERS: &str = "
+SELECT members.room, users.name, rooms.epoch FROM members
+LEFT JOIN users ON users.folded = members.user LEFT JOIN rooms ON rooms.id = members.room
+ORDER BY members.number";
 
 fn user_changes(row: &Row<'_>) -> rusqlite::Result<Vec<Change>> {
     let name = name(row, "name")?;
@@ -460,7 +455,7 @@ mod tests {
             self.temp.path().join("tracker.sqlite")
         }
 
-        fn open(&self) -> Result<(Database, Vec<Change>), DatabaseError> {
+        fn open(&self) -> Result<(Database, Directory), DatabaseError> {
             Database::open(&self.path(), DataDir::open(self.temp.path()).expect("nobody else uses it"))
         }
 
@@ -468,7 +463,7 @@ mod tests {
         fn filled() -> Self {
             let place = Self::new();
             let (mut database, state) = place.open().expect("a new one");
-            assert_eq!(state, []);
+            assert_eq!(state, Directory::default());
             database.apply(&a_life()).expect("it is kept");
             place
         }
@@ -485,8 +480,7 @@ mod tests {
 
     #[test]
     fn every_change_is_there_after_it_is_opened_again() {
-        let (_database, state) = Place::filled().open().expect("it is sound");
-        let stored = Directory::from_changes(&state).expect("consistent");
+        let (_database, stored) = Place::filled().open().expect("it is sound");
         let expected = Directory::from_changes(&a_life()).expect("consistent");
         assert_eq!(stored.to_changes(), expected.to_changes());
         let ana = stored.account(&name("ana")).expect("it is kept");
@@ -511,8 +505,7 @@ mod tests {
         let (mut database, _) = place.open().expect("it is sound");
         database.apply(&[Change::RoomRemoved { room: record("sala").id() }]).expect("it is kept");
         drop(database);
-        let (_, state) = place.open().expect("it is sound");
-        let directory = Directory::from_changes(&state).expect("consistent");
+        let (_, directory) = place.open().expect("it is sound");
         assert_eq!(directory.rooms_len(), 1);
         assert_eq!(directory.account(&name("bia")).expect("it is kept").rooms(), [record("quarto").id()]);
     }

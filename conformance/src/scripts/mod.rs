@@ -66,7 +66,7 @@ fn tracker_identity() -> Identity {
 }
 
 /// A tracker as `papo-tracker` starts one, with what it had kept.
-pub(crate) fn tracker(seed: u8, state: Vec<tracker::Change>) -> tracker::Start {
+pub(crate) fn tracker(seed: u8, kept: Vec<tracker::Change>) -> tracker::Start {
     tracker::Start {
         seed: Seed([seed; 32]),
         limits: Limits::DEFAULT,
@@ -74,7 +74,7 @@ pub(crate) fn tracker(seed: u8, state: Vec<tracker::Change>) -> tracker::Start {
         listen: vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), TRACKER.port())],
         registration: Registration::Open,
         dummy_verifier: "$stand-in$nobody".to_owned(),
-        state,
+        state: tracker::Directory::from_changes(&kept).expect("a tracker keeps what is consistent"),
     }
 }
 

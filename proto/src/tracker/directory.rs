@@ -16,6 +16,8 @@ use std::{
     ops::Bound,
 };
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
 use super::change::{Change, Verifier};
 use crate::{
     identity::Key,
@@ -134,12 +136,13 @@ impl Room {
     }
 }
 
-/// See the [module](self).
-#[derive(Debug, Default, PartialEq, Eq)]
+/// See the [module](self). Written out, it is the changes that lead to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     accounts: BTreeMap<String, Account>,
     account_skeletons: BTreeSet<String>,
-    keys: BTreeMap<Key, BTreeSet<Name>>,
+    /// Keys with the folded names of the accounts that have them.
+    keys: BTreeSet<(Key, String)>,
     rooms: BTreeMap<RoomId, Room>,
     room_names: BTreeMap<String, RoomId>,
     room_skeletons: BTreeSet<String>,
@@ -196,12 +199,14 @@ impl Directory {
     /// Whether an account has that name or one that looks like it.
     #[must_use]
     pub fn is_account_taken(&self, name: &Name) -> bool {
-        self.accounts.contains_key(name.folded()) || self.account_skeletons.contains(&name.skeleton())
+        // What is the same looks the same.
+        self.account_skeletons.contains(&name.skeleton())
     }
 
     /// The accounts that have that key, in the order of names.
-    pub fn accounts_of(&self, key: &Key) -> impl Iterator<Item = &Account> {
-        self.keys.get(key).into_iter().flatten().filter_map(|name| self.account(name))
+    pub fn accounts_of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Account> {
+        let having = self.keys.range((*key, String::new())..).take_while(move |(having, _)| having == key);
+        having.filter_map(|(_, folded)| self.accounts.get(folded))
     }
 
     /// How many accounts there are.
@@ -226,7 +231,7 @@ impl Directory {
     /// Whether a room has that name or one that looks like it.
     #[must_use]
     pub fn is_room_taken(&self, name: &Name) -> bool {
-        self.room_names.contains_key(name.folded()) || self.room_skeletons.contains(&name.skeleton())
+        self.room_skeletons.contains(&name.skeleton())
     }
 
     /// How many rooms there are.
@@ -303,12 +308,11 @@ impl Directory {
         key: Option<Key>,
         at: Wall,
     ) -> Result<(), Inconsistent> {
-        if self.is_account_taken(name) {
+        if !self.account_skeletons.insert(name.skeleton()) {
             return Err(Inconsistent::UserTaken);
         }
-        self.account_skeletons.insert(name.skeleton());
         if let Some(key) = key {
-            self.keys.entry(key).or_default().insert(name.clone());
+            self.keys.insert((key, name.folded().to_owned()));
         }
         let account = Account {
             name: name.clone(),
@@ -328,18 +332,11 @@ impl Directory {
 
     fn set_key(&mut self, name: &Name, key: Option<Key>) -> Result<(), Inconsistent> {
         let account = self.accounts.get_mut(name.folded()).ok_or(Inconsistent::UnknownUser)?;
-        let former = std::mem::replace(&mut account.key, key);
-        let name = account.name.clone();
-        if let Some(former) = former
-            && let Some(names) = self.keys.get_mut(&former)
-        {
-            names.remove(&name);
-            if names.is_empty() {
-                self.keys.remove(&former);
-            }
+        if let Some(former) = std::mem::replace(&mut account.key, key) {
+            self.keys.remove(&(former, name.folded().to_owned()));
         }
         if let Some(key) = key {
-            self.keys.entry(key).or_default().insert(name);
+            self.keys.insert((key, name.folded().to_owned()));
         }
         Ok(())
     }
@@ -351,15 +348,15 @@ impl Directory {
         capacity: u16,
         epoch: u64,
     ) -> Result<(), Inconsistent> {
-        let id = record.id();
-        if self.rooms.contains_key(&id) || self.is_room_taken(&record.name) {
+        let (id, skeleton) = (record.id(), record.name.skeleton());
+        if self.rooms.contains_key(&id) || self.room_skeletons.contains(&skeleton) {
             return Err(Inconsistent::RoomTaken);
         }
         if self.account(owner).is_none() {
             return Err(Inconsistent::UnknownUser);
         }
         self.room_names.insert(record.name.folded().to_owned(), id);
-        self.room_skeletons.insert(record.name.skeleton());
+        self.room_skeletons.insert(skeleton);
         let room = Room { record: record.clone(), owner: owner.clone(), capacity, epoch, members: Vec::new() };
         self.rooms.insert(id, room);
         Ok(())
@@ -399,6 +396,18 @@ impl Directory {
             }
         }
         Ok(())
+    }
+}
+
+impl Serialize for Directory {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_changes().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Directory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_changes(&Vec::<Change>::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::Change;
+use super::Directory;
 use crate::{
     error::{Counters, Fault},
     identity::Identity,
@@ -41,8 +41,8 @@ pub struct Start {
     pub registration: Registration,
     /// Argon2id PHC string of no password: what unknown users are checked against, so that they cost the same.
     pub dummy_verifier: String,
-    /// The stored state, as changes that lead to it.
-    pub state: Vec<Change>,
+    /// What was kept. A recording holds the changes that lead to it.
+    pub state: Directory,
 }
 
 /// What a tracker's host may ask.

@@ -120,13 +120,11 @@ impl Machine for Tracker {
     type Notice = Notice;
     type Change = Change;
 
-    /// # Panics
-    /// When the stored state is inconsistent; a store checks it by [`Directory::from_changes`] when it is opened.
     fn start(start: Start) -> Self {
         let mut timers = Timers::default();
         timers.set(Timer::Start, Time::ZERO);
         Self {
-            directory: Directory::from_changes(&start.state).expect("a store checks its state when it is opened"),
+            directory: start.state,
             passwords: Passwords::new(&start.limits),
             limits: start.limits,
             identity: start.identity,

@@ -192,7 +192,7 @@ impl World {
             listen: vec!["127.0.0.1:0".parse().expect("an address")],
             registration: Registration::Open,
             dummy_verifier: "nobody's".to_owned(),
-            state: Vec::new(),
+            state: tracker::Directory::default(),
         };
         let kind = Kind::Tracker { machine: None, notices: Vec::new(), state: Vec::new(), start: Box::new(start) };
         self.add(kind)
@@ -216,7 +216,8 @@ impl World {
                 *machine = Some(Box::new(Peer::start(peer::Start { state: state.clone(), seed, ..(**start).clone() })));
             }
             Kind::Tracker { machine, state, start, .. } => {
-                let start = tracker::Start { state: state.clone(), ..(**start).clone() };
+                let state = tracker::Directory::from_changes(&*state).expect("a consistent log");
+                let start = tracker::Start { state, ..(**start).clone() };
                 *machine = Some(Box::new(Tracker::start(start)));
             }
         }

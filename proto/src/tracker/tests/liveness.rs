@@ -14,7 +14,7 @@ fn it_listens_at_its_first_event_and_wants_one_if_none_comes() {
         listen: Vec::new(),
         registration: Registration::Open,
         dummy_verifier: String::new(),
-        state: Vec::new(),
+        state: Directory::default(),
     };
     assert_eq!(Tracker::start(start).deadline(), Some(Time::ZERO));
     assert_eq!(world.tracker.deadline(), None, "an idle tracker sleeps");

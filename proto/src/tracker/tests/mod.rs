@@ -96,7 +96,7 @@ impl World {
                 listen: vec!["127.0.0.1:0".parse().expect("an address")],
                 registration,
                 dummy_verifier: "phc of nothing".to_owned(),
-                state: state.clone(),
+                state: Directory::from_changes(&state).expect("a consistent state"),
             }),
             out: Outbox::default(),
             now: Time::ZERO,
