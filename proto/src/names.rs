@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::{GeneralSecurityProfile as _, confusable_detection::skeleton};
 
+use crate::escape::{self, Piece};
+
 /// The longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 32;
 /// The longest name, in bytes of UTF-8.
@@ -73,10 +75,20 @@ impl Name {
         if let Some(bad) = text.chars().chain(folded.chars()).find(|&character| !allowed(character)) {
             return Err(BadName::Character(bad));
         }
+        // A mark, a joiner or a selector can stand where it belongs, and not elsewhere.
+        let misplaced = |text: &str| {
+            escape::pieces(text).find_map(|piece| match piece {
+                Piece::Hostile(character) => Some(character),
+                Piece::Plain(_) => None,
+            })
+        };
+        if let Some(bad) = misplaced(&text).or_else(|| misplaced(&folded)) {
+            return Err(BadName::Character(bad));
+        }
         Ok(Self { text, folded })
     }
 
-    /// As its owner writes it. Free of controls, spaces and bidi characters, so it can be shown as it is.
+    /// As its owner writes it. It passes [`crate::escape::line`] unchanged and has no spaces, so it can be shown as it is.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -122,12 +134,17 @@ const fn is_plain(byte: u8) -> bool {
 
 fn allowed(character: char) -> bool {
     let ascii = character.is_ascii_graphic() && !matches!(character, '@' | '#' | '/');
-    ascii || (!character.is_ascii() && !crate::escape::is_hostile(character) && visible(character))
+    ascii || (!character.is_ascii() && !escape::is_hostile(character) && visible(character))
 }
 
-/// Letters, digits, marks and symbols, emoji among them; no spaces, no ignorable or private characters.
+/// Signs without ink that are no spaces by their properties: the blank of Braille, a note without a head, and the
+/// blanks of hieroglyphs.
+const BLANKS: [char; 4] = ['\u{2800}', '\u{1d159}', '\u{13441}', '\u{13442}'];
+
+/// Letters, digits, marks and symbols, emoji among them; nothing blank, no ignorable or private characters.
 fn visible(character: char) -> bool {
     !character.is_whitespace()
+        && !BLANKS.contains(&character)
         && (character.identifier_allowed()
             || unicode_width::UnicodeWidthChar::width(character).is_some_and(|width| width > 0))
 }
@@ -219,8 +236,24 @@ mod tests {
             "a\u{2028}",
             "\u{feff}a",
             "\u{ad}",
+            "a\u{2800}b",
+            "\u{3164}",
+            "\u{e000}",
+            "\u{378}",
+            "\u{301}a",
+            "z\u{335}\u{335}\u{335}\u{335}\u{335}\u{335}\u{335}\u{335}\u{335}",
         ] {
             assert!(matches!(Name::new(bad), Err(BadName::Character(_))), "{bad:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_a_name_can_be_shown_as_it_is(text in r"[\PC\u{300}-\u{34f}\u{200c}\u{200d}\u{fe0f}\u{2800}]{1,9}") {
+            if let Ok(name) = Name::new(&text) {
+                proptest::prop_assert_eq!(crate::escape::line(name.as_str()), name.as_str());
+                proptest::prop_assert!(!name.as_str().contains(char::is_whitespace));
+            }
         }
     }
 
