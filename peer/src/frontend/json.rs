@@ -6,7 +6,7 @@
 use std::io;
 
 use papo_proto::{
-    escape,
+    escape::{self, Piece},
     peer::{
         Notice,
         change::Incoming,
@@ -201,15 +201,17 @@ struct Escaping;
 
 impl Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut written = 0;
-        for (at, hostile) in fragment.char_indices().filter(|&(_, character)| escape::is_hostile(character)) {
-            writer.write_all(&fragment.as_bytes()[written..at])?;
-            for unit in hostile.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
+        for piece in escape::pieces(fragment) {
+            match piece {
+                Piece::Plain(plain) => writer.write_all(plain.as_bytes())?,
+                Piece::Hostile(hostile) => {
+                    for unit in hostile.encode_utf16(&mut [0; 2]) {
+                        write!(writer, "\\u{unit:04x}")?;
+                    }
+                }
             }
-            written = at + hostile.len_utf8();
         }
-        writer.write_all(&fragment.as_bytes()[written..])
+        Ok(())
     }
 }
 

@@ -1,6 +1,10 @@
 //! An event → what a person sees of it, before layout and colour.
+//!
+//! Whatever is seen is a [`Line`], so it has passed the one door; what somebody said keeps its lines and is
+//! [`Untrusted`], which can be shown through that door only.
 
 use papo_proto::{
+    escape::{Line, Untrusted},
     names::Name,
     peer::{
         Note, Notice,
@@ -22,23 +26,23 @@ pub(crate) enum Shown {
     /// Somebody said something.
     Message(Message),
     /// Something happened.
-    Notice(Vec<String>),
+    Notice(Vec<Line>),
     /// Something is of little importance.
-    Faint(Vec<String>),
+    Faint(Vec<Line>),
     /// Something failed.
-    Error(Vec<String>),
+    Error(Vec<Line>),
     /// A list.
     Table {
         /// The heads of its columns.
         columns: [&'static str; 5],
         /// Its rows.
-        rows: Vec<[String; 5]>,
+        rows: Vec<[Line; 5]>,
         /// Said where it has no row.
         empty: &'static str,
     },
 }
 
-/// What somebody said. The text is as it came, and not escaped yet.
+/// What somebody said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     /// When.
@@ -50,43 +54,50 @@ pub(crate) struct Message {
     /// To whom alone.
     pub(crate) to: Option<Name>,
     /// What.
-    pub(crate) text: String,
+    pub(crate) text: Untrusted,
 }
 
 /// What is seen of an event; `me` is this peer's name.
 pub(crate) fn of(event: &Event, me: &Name) -> Vec<Shown> {
-    let error = |text: String| vec![Shown::Error(vec![text])];
     match event {
         Event::Notice(notice) => of_notice(notice, me),
-        Event::Problem(problem) => error(sentences::problem(problem)),
-        Event::Mistake(mistake) => error(sentences::mistake(mistake)),
-        Event::Trouble(trouble) => error(sentences::trouble(trouble)),
-        Event::Inactive(user) => error(sentences::inactive(user)),
-        Event::Info(info @ Info::LateDelivery { .. }) => vec![Shown::Faint(sentences::info(info))],
-        Event::Info(info) => vec![Shown::Notice(sentences::info(info))],
+        Event::Problem(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
+        Event::Mistake(mistake) => vec![Shown::Error(one(sentences::mistake(mistake)))],
+        Event::Trouble(trouble) => vec![Shown::Error(one(sentences::trouble(trouble)))],
+        Event::Inactive(user) => vec![Shown::Error(one(sentences::inactive(user)))],
+        Event::Info(info @ Info::LateDelivery { .. }) => vec![Shown::Faint(all(sentences::info(info)))],
+        Event::Info(info) => vec![Shown::Notice(all(sentences::info(info)))],
     }
 }
 
+fn one(sentence: impl Into<Line>) -> Vec<Line> {
+    vec![sentence.into()]
+}
+
+fn all(sentences: Vec<String>) -> Vec<Line> {
+    sentences.into_iter().map(Line::from).collect()
+}
+
 fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
-    let one = |text: String| vec![Shown::Notice(vec![text])];
+    let plain = |sentence: String| vec![Shown::Notice(one(sentence))];
     match notice {
-        Notice::Ready { user, listen, key } => one(sentences::ready(user, &listen.to_string(), key)),
+        Notice::Ready { user, listen, key } => plain(sentences::ready(user, &listen.to_string(), key)),
         Notice::ListenRefused { listen, reason } => {
-            vec![Shown::Error(vec![sentences::listen_refused(&listen.to_string(), *reason, "--listen")])]
+            vec![Shown::Error(one(sentences::listen_refused(&listen.to_string(), *reason, "--listen")))]
         }
-        Notice::LoggedIn { user, tracker } => one(sentences::logged_in(user, tracker)),
-        Notice::LoggedOut => one(sentences::LOGGED_OUT.to_owned()),
+        Notice::LoggedIn { user, tracker } => plain(sentences::logged_in(user, tracker)),
+        Notice::LoggedOut => vec![Shown::Notice(one(sentences::LOGGED_OUT))],
         Notice::Peers { peers } | Notice::Users { users: peers, .. } => vec![peer_table(peers)],
         Notice::Rooms { rooms } => vec![room_table(rooms)],
         Notice::Whois { peer, key, pinned, verified, profile, plaintext } => {
             let lines =
                 sentences::whois(peer, me, key.as_ref(), pinned.as_ref(), *verified, profile.as_str(), *plaintext);
-            vec![Shown::Notice(lines)]
+            vec![Shown::Notice(all(lines))]
         }
-        Notice::Room { room, what, user, members } => one(sentences::room_event(room, *what, user, members, me)),
+        Notice::Room { room, what, user, members } => plain(sentences::room_event(room, *what, user, members, me)),
         Notice::Peer { what, user, address } => {
             let address = address.map(|address| address.to_string());
-            vec![Shown::Faint(vec![sentences::peer_event(*what, user, address.as_deref())])]
+            vec![Shown::Faint(one(sentences::peer_event(*what, user, address.as_deref())))]
         }
         Notice::Said { to, at, text, waiting, .. } => {
             let (room, user) = match to {
@@ -94,21 +105,21 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
                 Target::Room(room) => (Some(room.clone()), None),
                 Target::User(user) => (None, Some(user.clone())),
             };
-            let said = Message { at: *at, room, from: me.clone(), to: user, text: text.clone() };
+            let said = Message { at: *at, room, from: me.clone(), to: user, text: text.clone().into() };
             let mut shown = vec![Shown::Message(said)];
             if !waiting.is_empty() {
-                shown.push(Shown::Faint(vec![sentences::waiting(waiting)]));
+                shown.push(Shown::Faint(one(sentences::waiting(waiting))));
             }
             shown
         }
         Notice::Message(incoming) => vec![Shown::Message(message(incoming, me))],
-        Notice::Digits { user, digits } => vec![Shown::Notice(sentences::digits(user, digits))],
-        Notice::Pinged { user, us } => one(sentences::answered(user, *us)),
-        Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(vec![sentences::note(note)])],
-        Notice::Note(note) => one(sentences::note(note)),
-        Notice::Failed(problem) => vec![Shown::Error(vec![sentences::problem(problem)])],
+        Notice::Digits { user, digits } => vec![Shown::Notice(all(sentences::digits(user, digits)))],
+        Notice::Pinged { user, us } => plain(sentences::answered(user, *us)),
+        Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(one(sentences::note(note)))],
+        Notice::Note(note) => plain(sentences::note(note)),
+        Notice::Failed(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
         Notice::Stopped { unacknowledged } => {
-            sentences::stopped(*unacknowledged).map(|text| Shown::Notice(vec![text])).into_iter().collect()
+            sentences::stopped(*unacknowledged).map(|text| Shown::Notice(one(text))).into_iter().collect()
         }
         // That all went as it should is the usual thing; what is late is told when it is no longer.
         Notice::Delivered { .. }
@@ -125,16 +136,16 @@ fn message(incoming: &Incoming, me: &Name) -> Message {
         room: incoming.room.clone(),
         from: incoming.from.clone(),
         to: private.then(|| me.clone()),
-        text: incoming.text.clone(),
+        text: incoming.text.clone().into(),
     }
 }
 
 fn peer_table(peers: &[PeerSeen]) -> Shown {
-    let rows = peers.iter().map(sentences::peer_row).collect();
+    let rows = peers.iter().map(|peer| sentences::peer_row(peer).map(Line::from)).collect();
     Shown::Table { columns: sentences::PEER_COLUMNS, rows, empty: sentences::NO_PEERS }
 }
 
 fn room_table(rooms: &[RoomSeen]) -> Shown {
-    let rows = rooms.iter().map(sentences::room_row).collect();
+    let rows = rooms.iter().map(|room| sentences::room_row(room).map(Line::from)).collect();
     Shown::Table { columns: sentences::ROOM_COLUMNS, rows, empty: sentences::NO_ROOMS }
 }

@@ -6,10 +6,13 @@
 //! - [`inbox`]: what waits to be handled, bounded.
 //! - [`piped`] and [`terminal`]: the two that read and write.
 //!
-//! Invariant: text that comes from elsewhere reaches an output only through `papo_proto::escape`.
+//! Invariant: text that comes from elsewhere reaches an output only through `papo_proto::escape`: [`lines`] are made of
+//! its types alone, and [`json`] writes every string through it.
 
 pub(crate) mod commands;
 pub(crate) mod event;
+#[cfg(test)]
+mod forgery_tests;
 pub(crate) mod help;
 pub(crate) mod inbox;
 pub(crate) mod json;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use papo_proto::{escape, names::Name, peer::Notice};
+use papo_proto::{escape::Line, names::Name, peer::Notice};
 
 use super::{
     event::Event,
@@ -14,7 +14,7 @@ use super::{
 pub(crate) fn lines(event: &Event, me: &Name) -> String {
     let mut text = String::new();
     if let Event::Notice(Notice::Delivered { id, to }) = event {
-        let _ = writeln!(text, "* {}", sentences::delivered(id, to));
+        let _ = writeln!(text, "* {}", Line::from(sentences::delivered(id, to)));
     }
     for shown in lines::of(event, me) {
         let _ = writeln!(text, "{}", line(&shown));
@@ -24,18 +24,22 @@ pub(crate) fn lines(event: &Event, me: &Name) -> String {
 
 fn line(shown: &Shown) -> String {
     match shown {
-        Shown::Message(message) => format!("{}: {}", heading(message), escape::line(&message.text)),
-        Shown::Notice(lines) | Shown::Faint(lines) => format!("* {}", lines.join("; ")),
-        Shown::Error(lines) => format!("! {}", lines.join("; ")),
+        Shown::Message(message) => format!("{}: {}", heading(message), message.text.line()),
+        Shown::Notice(lines) | Shown::Faint(lines) => format!("* {}", joined(lines)),
+        Shown::Error(lines) => format!("! {}", joined(lines)),
         Shown::Table { rows, empty, .. } if rows.is_empty() => format!("* {empty}"),
         Shown::Table { rows, .. } => {
-            let row = |row: &[String; 5]| {
-                let cells = row.iter().filter(|cell| !cell.is_empty()).map(String::as_str);
+            let row = |row: &[Line; 5]| {
+                let cells = row.iter().filter(|cell| !cell.is_empty()).map(|cell| &**cell);
                 cells.collect::<Vec<_>>().join(" ")
             };
             format!("* {}", rows.iter().map(row).collect::<Vec<_>>().join("; "))
         }
     }
+}
+
+fn joined(lines: &[Line]) -> String {
+    lines.iter().map(|line| &**line).collect::<Vec<_>>().join("; ")
 }
 
 /// Where, by whom and to whom something was said.

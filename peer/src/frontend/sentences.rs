@@ -1,13 +1,14 @@
 //! Everything that papo says to a person, in English.
 //!
-//! Functions from what happened to a sentence, and nothing else: no layout, no colour, no decision. Names need no
-//! escape, since [`Name`] lets nothing hostile in; every other word that comes from outside passes [`escape`].
+//! Functions from what happened to a sentence, and nothing else: no layout, no colour, no decision. A sentence is
+//! escaped as a whole when it becomes a line of an output. Here is seen to it only that a stranger's words in it can't
+//! look like its own: a [`Name`] has no spaces, a status is [`quoted`], and each line of a profile begins with a rule.
 
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use papo_proto::{
     error::Fault,
-    escape,
+    escape::{self, quoted},
     identity::Key,
     machine::Refusal,
     names::{BadName, Name},
@@ -90,7 +91,7 @@ pub(crate) const FRONTEND_FAILED: &str = "papo broke off because of a fault of i
 
 /// The terminal can't be used.
 pub(crate) fn terminal_refused(why: &str) -> String {
-    format!("the terminal can't be used: {}", escape::line(why))
+    format!("the terminal can't be used: {why}")
 }
 
 /// A recording would hold an identity that is in use.
@@ -109,12 +110,12 @@ pub(crate) fn record_refused(path: &Path, error: &std::io::Error) -> String {
 
 /// A tracker can't be hosted.
 pub(crate) fn host_refused(why: &str) -> String {
-    format!("the tracker can't start: {}", escape::line(why))
+    format!("the tracker can't start: {why}")
 }
 
 /// A session stands.
 pub(crate) fn logged_in(user: &Name, tracker: &str) -> String {
-    format!("logged in at {} as {user}", escape::line(tracker))
+    format!("logged in at {tracker} as {user}")
 }
 
 /// A session ended.
@@ -212,7 +213,7 @@ pub(crate) fn waiting(users: &[Name]) -> String {
 
 /// A receiver has it.
 pub(crate) fn delivered(id: &str, to: &Name) -> String {
-    format!("delivered to {to}: {}", escape::line(id))
+    format!("delivered to {to}: {id}")
 }
 
 /// Why it stopped, in what waits.
@@ -237,7 +238,7 @@ pub(crate) fn peer_row(peer: &PeerSeen) -> [String; 5] {
         remarks.push("blocked".to_owned());
     }
     if !peer.status_text.as_str().is_empty() {
-        remarks.push(format!("“{}”", escape::line(peer.status_text.as_str())));
+        remarks.push(quoted(peer.status_text.as_str()));
     }
     [
         peer.user.to_string(),
@@ -268,6 +269,9 @@ pub(crate) fn room_row(room: &RoomSeen) -> [String; 5] {
 /// No room is in the list.
 pub(crate) const NO_ROOMS: &str = "no rooms yet: /create ROOM makes one";
 
+/// Before each line of a profile, which could look like what the tracker says of someone.
+const PROFILE: &str = "│ ";
+
 /// About someone.
 pub(crate) fn whois(
     peer: &PeerSeen,
@@ -296,7 +300,7 @@ pub(crate) fn whois(
         lines.push("the account is open to plaintext clients".to_owned());
     }
     if !profile.is_empty() {
-        lines.extend(escape::lines(profile).map(Cow::into_owned));
+        lines.extend(escape::lines(profile).map(|line| format!("{PROFILE}{line}")));
     }
     lines
 }
@@ -305,12 +309,12 @@ pub(crate) fn whois(
 pub(crate) fn note(note: &Note) -> String {
     match note {
         Note::TrackerLost { tracker, retry_ms } => {
-            format!("no connection to {}; trying again in {} s", escape::line(tracker), retry_ms.div_ceil(1000))
+            format!("no connection to {}; trying again in {} s", tracker, retry_ms.div_ceil(1000))
         }
         Note::Replaced => "your account logged in elsewhere, so this session ended; /login takes it back".to_owned(),
         Note::TrackerQuit => "the tracker was shut down; papo comes back by itself when it does".to_owned(),
         Note::TrackerPinned { tracker, key } => {
-            format!("the tracker at {} is known from now on by its fingerprint {key}", escape::line(tracker))
+            format!("the tracker at {tracker} is known from now on by its fingerprint {key}")
         }
         Note::KeyChanged { user, old, new } => format!(
             "THE KEY OF {user} CHANGED, from {} to {}: nothing is exchanged until you accept it. It may be a new \
@@ -359,24 +363,23 @@ pub(crate) const fn note_code(note: &Note) -> &'static str {
 pub(crate) fn problem(problem: &Problem) -> String {
     match problem {
         Problem::Tracker { failure: why } => failure(*why).to_owned(),
-        Problem::TrackerUnreachable { tracker, reason } => unreachable_tracker(&escape::line(tracker), *reason),
+        Problem::TrackerUnreachable { tracker, reason } => unreachable_tracker(tracker, *reason),
         Problem::TrackerUnknownHost { host } => {
-            format!("there is no host called {}: is the name right, and is there a network?", escape::line(host))
+            format!("there is no host called {host}: is the name right, and is there a network?")
         }
         Problem::TrackerFault { tracker, fault: why } => format!(
             "what answers at {} is no tracker that papo can talk to ({}): are address and port right?",
-            escape::line(tracker),
+            tracker,
             fault(*why)
         ),
         Problem::TrackerKeyChanged { tracker, expected, shown } => {
-            let tracker = escape::line(tracker);
             format!(
                 "THE KEY OF THE TRACKER AT {tracker} CHANGED: {expected} was expected, {shown} is shown. Nothing was \
                  sent to it. If its owner confirms the new one, start papo with --tracker {tracker}#{shown}"
             )
         }
         Problem::TrackerNotTrusted { tracker, key } => {
-            format!("the tracker at {} with the fingerprint {key} was not accepted", escape::line(tracker))
+            format!("the tracker at {tracker} with the fingerprint {key} was not accepted")
         }
         Problem::NoTracker => {
             "that needs a tracker: start papo with --tracker HOST:PORT, or with --host to run one".to_owned()
@@ -504,7 +507,6 @@ pub(crate) const fn fault(fault: Fault) -> &'static str {
 pub(crate) fn mistake(mistake: &Mistake) -> String {
     match mistake {
         Mistake::UnknownCommand { typed, nearest } => {
-            let typed = escape::line(typed);
             let hint = match nearest {
                 Some(verb) => format!("did you mean /{}?", verb.word()),
                 None => "/help lists the commands".to_owned(),
@@ -512,10 +514,10 @@ pub(crate) fn mistake(mistake: &Mistake) -> String {
             format!("there is no command /{typed}: {hint} (// says a literal slash)")
         }
         Mistake::Usage(verb) => format!("it goes {}", usage(*verb)),
-        Mistake::Name { typed, why } => format!("“{}” can't be a name: {}", escape::line(typed), bad_name(*why)),
-        Mistake::Capacity(typed) => format!("{CAPACITIES}, not “{}”", escape::line(typed)),
+        Mistake::Name { typed, why } => format!("{} can't be a name: {}", quoted(typed), bad_name(*why)),
+        Mistake::Capacity(typed) => format!("{CAPACITIES}, not {}", quoted(typed)),
         Mistake::Address(typed) => {
-            format!("“{}” is not an address with a port, such as 10.0.0.2:6061", escape::line(typed))
+            format!("{} is not an address with a port, such as 10.0.0.2:6061", quoted(typed))
         }
         Mistake::NoRoom(verb) => format!("you talk to no room at present: /{} ROOM", verb.word()),
         Mistake::TooLong { max } => format!("that is too long: {max} bytes fit"),
@@ -536,18 +538,17 @@ fn bad_name(why: BadName) -> String {
 pub(crate) fn trouble(trouble: &Trouble) -> String {
     match trouble {
         Trouble::BadJson(why) => {
-            format!("an object must be {{\"say\":TEXT}} or {{\"do\":\"/command\"}}: {}", escape::line(why))
+            format!("an object must be {{\"say\":TEXT}} or {{\"do\":\"/command\"}}: {why}")
         }
         Trouble::LineTooLong { max } => format!("a line of input is longer than {max} bytes; it is not sent"),
         Trouble::NotUtf8 => "a line of input is not UTF-8; it is not sent".to_owned(),
         Trouble::PasswordMissing { user, tracker } => format!(
             "the tracker at {} asks for the password of {user}: give it with --password-file or PAPO_PASSWORD; for a \
              new account add --register",
-            escape::line(tracker)
+            tracker
         ),
         Trouble::NoPassword => "that needs a password: give it with --password-file or PAPO_PASSWORD".to_owned(),
         Trouble::UnknownTracker { tracker, key } => {
-            let tracker = escape::line(tracker);
             format!(
                 "the tracker at {tracker} is not known here. If its fingerprint is {key}, give it with --tracker \
                  {tracker}#{key}; to accept whatever key it has, add --trust-new"
@@ -568,7 +569,7 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
         Info::Talking(Target::All) => "you talk to everyone now".to_owned(),
         Info::Talking(to) => format!("you talk to {} now", target(to)),
         Info::RoomGone(room) => format!("#{room} is not there for you any more; you talk to everyone now"),
-        Info::LateDelivery { to, text } => format!("{to} has now: {}", escape::line(text)),
+        Info::LateDelivery { to, text } => format!("{to} has now: {text}"),
         Info::FirstSteps { tracker: true } => {
             "/help lists the commands, /rooms the rooms; /join ROOM goes into one".to_owned()
         }
@@ -578,7 +579,7 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
         }
         Info::StatusSet { status: set, text } if text.is_empty() => format!("you are {} to others now", status(*set)),
         Info::StatusSet { status: set, text } => {
-            format!("you are {} to others now: “{}”", status(*set), escape::line(text))
+            format!("you are {} to others now: {}", status(*set), quoted(text))
         }
         Info::ProfileSet { empty: true } => "your profile is empty now".to_owned(),
         Info::ProfileSet { empty: false } => "your profile stands; others see it with /whois".to_owned(),
@@ -591,7 +592,7 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
         Info::Help(topic) => return help::lines(*topic),
         Info::ConfirmTracker { tracker, key } => {
             return vec![
-                format!("the tracker at {} is not known here yet. Its fingerprint is", escape::line(tracker)),
+                format!("the tracker at {tracker} is not known here yet. Its fingerprint is"),
                 key.to_string(),
                 "Is that what its owner told you? Your name and password go there only after a yes.".to_owned(),
             ];
@@ -603,14 +604,14 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
         ),
         Info::PasswordSkipped => "no password: /login or /register when you like".to_owned(),
         Info::Hosting { addresses, key } => {
-            let reached = addresses.iter().map(|address| format!("papo --tracker {}#{key}", escape::line(address)));
+            let reached = addresses.iter().map(|address| format!("papo --tracker {address}#{key}"));
             return std::iter::once("a tracker runs in this papo; others reach it with".to_owned())
                 .chain(reached)
                 .collect();
         }
         Info::Recording(path) => format!(
             "everything is written down in {}, keys and texts among it: keep that file to yourself",
-            escape::line(&path.to_string_lossy())
+            path.display()
         ),
     };
     vec![line]
@@ -618,4 +619,4 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
 
 #[cfg(test)]
 #[path = "sentences_tests.rs"]
-mod tests;
+pub(super) mod tests;

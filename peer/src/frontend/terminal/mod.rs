@@ -16,7 +16,7 @@ mod completion;
 mod echo;
 mod history;
 mod printer;
-mod render;
+pub(crate) mod render;
 mod repl;
 pub(crate) mod screen;
 

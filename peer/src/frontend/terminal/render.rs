@@ -1,19 +1,25 @@
 //! What is seen → lines of a terminal.
 //!
 //! A message begins with its time; everything else with a sign of its own, and every further line of the same thing is
-//! indented. So nothing that is inside a message can look like another one.
+//! indented, be it a line of its own or a row that was full. So nothing that is inside a message can look like another
+//! one. For that, no row may be longer than the terminal makes it without breaking it itself: see [`columns_of`].
 
 use std::fmt::Write as _;
 
 use jiff::{Timestamp, tz::TimeZone};
-use papo_proto::{escape, time::Wall};
-use unicode_width::UnicodeWidthStr as _;
+use papo_proto::{
+    escape::{self, Line},
+    time::Wall,
+};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::colour::Theme;
 use crate::frontend::lines::{Message, Shown};
 
 /// Before each further line of a message.
 const FURTHER: &str = "      │ ";
+/// Before each further row of a row of a table.
+const FURTHER_CELLS: &str = "      ";
 /// What a command for a shell begins with: it is to be copied as one line, so the terminal alone may wrap it. Only this
 /// program's own lines are looked at for it.
 const COMMAND: &str = "papo ";
@@ -40,9 +46,9 @@ impl Renderer {
                 Shown::Faint(lines) => block("· ", lines, columns, |line| self.theme.faint(line), &mut text),
                 Shown::Error(lines) => block("! ", lines, columns, |line| self.theme.error(line), &mut text),
                 Shown::Table { rows, empty, .. } if rows.is_empty() => {
-                    block("* ", &[(*empty).to_owned()], columns, str::to_owned, &mut text);
+                    block("* ", &[Line::from(*empty)], columns, str::to_owned, &mut text);
                 }
-                Shown::Table { columns, rows, .. } => self.table(columns, rows, &mut text),
+                Shown::Table { columns: heads, rows, .. } => self.table(heads, rows, columns, &mut text),
             }
         }
         text
@@ -56,7 +62,7 @@ impl Renderer {
         let _ = write!(text, "{} {}{from}{to}: ", self.theme.faint(&time), self.theme.faint(&room));
         let names = message.from.as_str().width() + message.to.as_ref().map_or(0, |to| 3 + to.as_str().width());
         let mut used = time.width() + 1 + room.width() + names + 2;
-        for (number, line) in escape::lines(&message.text).enumerate() {
+        for (number, line) in message.text.lines().enumerate() {
             for (row, part) in wrapped(&line, used, FURTHER.width(), columns).into_iter().enumerate() {
                 if number + row > 0 {
                     text.push_str(FURTHER);
@@ -76,8 +82,8 @@ impl Renderer {
         time.to_zoned(self.zone.clone()).strftime(if old { "%Y-%m-%d %H:%M" } else { "%H:%M" }).to_string()
     }
 
-    fn table(&self, columns: &[&str; 5], rows: &[[String; 5]], text: &mut String) {
-        let mut widths = columns.map(str::width);
+    fn table(&self, heads: &[&str; 5], rows: &[[Line; 5]], columns: usize, text: &mut String) {
+        let mut widths = heads.map(str::width);
         for row in rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.width());
@@ -91,18 +97,22 @@ impl Renderer {
             }
             line.trim_end().to_owned()
         };
-        let _ = writeln!(text, "{}", self.theme.faint(&line(*columns)));
+        let _ = writeln!(text, "{}", self.theme.faint(&line(*heads)));
         for row in rows {
-            let _ = writeln!(text, "{}", line(std::array::from_fn(|at| row[at].as_str())));
+            let line = line(std::array::from_fn(|at| &*row[at]));
+            for (number, part) in wrapped(&line, 0, FURTHER_CELLS.width(), columns).into_iter().enumerate() {
+                let indent = if number == 0 { "" } else { FURTHER_CELLS };
+                let _ = writeln!(text, "{indent}{part}");
+            }
         }
     }
 }
 
 /// Lines under one sign.
-fn block(sign: &str, lines: &[String], columns: usize, paint: impl Fn(&str) -> String, text: &mut String) {
+fn block(sign: &str, lines: &[Line], columns: usize, paint: impl Fn(&str) -> String, text: &mut String) {
     let indent = sign.width();
     let parts = lines.iter().flat_map(|line| {
-        if line.starts_with(COMMAND) { vec![line.as_str()] } else { wrapped(line, indent, indent, columns) }
+        if line.starts_with(COMMAND) { vec![&**line] } else { wrapped(line, indent, indent, columns) }
     });
     for (number, part) in parts.enumerate() {
         let sign = if number == 0 { sign } else { "  " };
@@ -111,27 +121,37 @@ fn block(sign: &str, lines: &[String], columns: usize, paint: impl Fn(&str) -> S
 }
 
 /// Breaks a line at white space, so that no row of the terminal begins with something that is not indented. The first
-/// part stands behind `used` columns, the others behind `indent`. A word that is longer than a row is left whole: it
-/// may be an address to be copied.
+/// part stands behind `used` columns, the others behind `indent`.
 fn wrapped(line: &str, used: usize, indent: usize, columns: usize) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut room) = (0, columns.saturating_sub(used));
     // The end of what fits so far, and the columns up to there.
     let (mut end, mut width) = (0, 0);
-    for (at, word) in words(line) {
-        let gap = line[end..at].width();
-        if width + gap + word.width() <= room || end == start {
-            width += gap + word.width();
+    let words = words(line).enumerate().flat_map(|(number, (at, word))| {
+        // The first word stands where it must, any other has a row of its own if it needs one.
+        unbroken(at, word, columns.saturating_sub(if number == 0 { used } else { indent }))
+    });
+    for (at, word) in words {
+        let gap = columns_of(&line[end..at]);
+        if width + gap + columns_of(word) <= room || end == start {
+            width += gap + columns_of(word);
         } else {
             parts.push(&line[start..end]);
-            (start, room, width) = (at, columns.saturating_sub(indent), word.width());
+            (start, room, width) = (at, columns.saturating_sub(indent), columns_of(word));
         }
         end = at + word.len();
     }
     // White space at the end is kept where it fits.
-    let rest = if width + line[end..].width() <= room { line.len() } else { end };
+    let rest = if width + columns_of(&line[end..]) <= room { line.len() } else { end };
     parts.push(&line[start..rest]);
     parts
+}
+
+/// The most columns that a terminal can make of a text: each terminal has its own view of marks, of joined emoji, and
+/// of characters that are newer than itself. (Where letters of ambiguous width are made wide, as in some East Asian
+/// settings, it can make more.)
+fn columns_of(text: &str) -> usize {
+    text.chars().map(|character| character.width().unwrap_or(0).max(1)).sum()
 }
 
 /// The words of a line, and where each begins.
@@ -143,6 +163,18 @@ fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
         at = after + line[after..].chars().next().map_or(0, char::len_utf8);
         (!word.is_empty()).then_some((begin, word))
     })
+}
+
+/// The parts of a word that are not broken. A word of ASCII is left whole however long it is: it may be an address to
+/// be copied, and without a space in it, it looks like no line of this program. Any other that is longer than a row is
+/// broken between its characters, since there are blanks that are no white space.
+fn unbroken(at: usize, word: &str, columns: usize) -> Vec<(usize, &str)> {
+    if word.is_ascii() || columns_of(word) <= columns {
+        return vec![(at, word)];
+    }
+    let starts = word.char_indices().filter(|&(_, character)| !escape::is_attached(character)).map(|(start, _)| start);
+    let ends = starts.clone().skip(1).chain([word.len()]);
+    starts.zip(ends).map(|(start, end)| (at + start, &word[start..end])).collect()
 }
 
 #[cfg(test)]
@@ -164,7 +196,7 @@ mod tests {
 
     fn message(room: Option<&str>, to: Option<&str>, text: &str) -> Shown {
         let (room, to) = (room.map(name), to.map(name));
-        Shown::Message(Message { at: NOON, room, from: name("bia"), to, text: text.to_owned() })
+        Shown::Message(Message { at: NOON, room, from: name("bia"), to, text: text.to_owned().into() })
     }
 
     #[test]
@@ -197,14 +229,14 @@ mod tests {
 
     #[test]
     fn a_long_sentence_is_broken_at_spaces() {
-        let notice = Shown::Notice(vec!["one two three".to_owned()]);
+        let notice = Shown::Notice(vec!["one two three".into()]);
         assert_eq!(plain().text(&[notice], NOON, 10), "* one two\n  three\n");
     }
 
     #[test]
     fn another_day_is_dated_and_an_impossible_time_is_none() {
         let at = |at| {
-            let text = "x".to_owned();
+            let text = "x".to_owned().into();
             let message = Message { at, room: None, from: name("bia"), to: None, text };
             plain().text(&[Shown::Message(message)], NOON, 80)
         };
@@ -221,7 +253,7 @@ mod tests {
 
     #[test]
     fn tables_stand_in_columns_whatever_the_width_of_the_letters() {
-        let row = |user: &str, status: &str| [user, status, "-", "-", ""].map(str::to_owned);
+        let row = |user: &str, status: &str| [user, status, "-", "-", ""].map(Line::from);
         let rows = vec![row("日本", "online"), row("ana", "away")];
         let table = Shown::Table { columns: ["user", "status", "room", "address", ""], rows, empty: "nobody" };
         let expected = "  user  status  room  address\n  日本  online  -     -\n  ana   away    -     -\n";
@@ -232,15 +264,15 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_sign_and_further_lines_are_indented() {
-        let two = || vec!["one".to_owned(), "two".to_owned()];
-        let shown = [Shown::Notice(two()), Shown::Error(two()), Shown::Faint(vec!["one".to_owned()])];
+        let two = || vec![Line::from("one"), Line::from("two")];
+        let shown = [Shown::Notice(two()), Shown::Error(two()), Shown::Faint(vec!["one".into()])];
         assert_eq!(plain().text(&shown, NOON, 80), "* one\n  two\n! one\n  two\n· one\n");
     }
 
     #[test]
     fn a_command_to_be_copied_is_left_in_one_piece_and_a_message_that_begins_so_is_not() {
         let command = "papo --tracker 10.0.0.1:6060";
-        let notice = Shown::Notice(vec!["others reach it with".to_owned(), command.to_owned()]);
+        let notice = Shown::Notice(vec!["others reach it with".into(), command.into()]);
         assert_eq!(plain().text(&[notice], NOON, 24), format!("* others reach it with\n  {command}\n"));
         assert_eq!(plain().text(&[message(None, None, command)], NOON, 24).lines().count(), 3);
     }
