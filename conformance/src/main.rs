@@ -46,17 +46,14 @@ fn main() -> ExitCode {
 fn replay(file: &Path) -> ExitCode {
     match replay_file(file, MACHINES) {
         Ok(summary) => say(&mut io::stdout(), &sentence(summary), ExitCode::SUCCESS),
-        Err(problem) => {
-            let shown = format!("{}: {problem}", escape::line(&file.to_string_lossy()));
-            say(&mut io::stderr(), &shown, ExitCode::FAILURE)
-        }
+        Err(problem) => say(&mut io::stderr(), &format!("{}: {problem}", file.display()), ExitCode::FAILURE),
     }
 }
 
 fn rerecord(into: &Path) -> ExitCode {
     for Recording { name, bytes } in scripts::all() {
         let file = into.join(name);
-        let shown = escape::line(&file.to_string_lossy()).into_owned();
+        let shown = file.display().to_string();
         if let Err(error) = fs::create_dir_all(into).and_then(|()| fs::write(&file, bytes)) {
             return say(&mut io::stderr(), &format!("{shown} cannot be written: {error}"), ExitCode::FAILURE);
         }
@@ -70,8 +67,11 @@ fn sentence(Summary { events, actions, cut }: Summary) -> String {
     format!("{events} events, {actions} actions, all the same{end}")
 }
 
-/// Nobody may be listening any more; the exit code tells what the text would.
+/// Says something, each line of it escaped: a recording holds what strangers wrote. Nobody may be listening any more; the
+/// exit code tells what the text would.
 fn say(to: &mut impl io::Write, text: &str, code: ExitCode) -> ExitCode {
-    let _ = writeln!(to, "{text}");
+    for line in escape::lines(text) {
+        let _ = writeln!(to, "{line}");
+    }
     code
 }

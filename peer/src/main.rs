@@ -14,20 +14,28 @@ mod store;
 
 use std::{
     fs::OpenOptions,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _, Write},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
     process::ExitCode,
 };
 
 use clap::Parser as _;
+use papo_runtime_mio::diagnostics;
 
 use frontend::session::EXIT_USAGE;
 use node::{Face, Failed};
 
 fn main() -> ExitCode {
-    let settings = args::Arguments::parse().into_settings(|name| std::env::var(name).ok());
-    let ended = match settings {
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            diagnostics::say(&error.to_string());
+            return ExitCode::from(EXIT_USAGE);
+        }
+        Err(help) => help.exit(),
+    };
+    let ended = match arguments.into_settings(|name| std::env::var(name).ok()) {
         Ok(settings) => {
             let face = face(settings.json);
             log_to(face, &settings.data);
@@ -38,8 +46,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(Failed { sentence, code }) => {
-            // If even that can't be written, the exit code says it.
-            drop(writeln!(io::stderr(), "papo: {sentence}"));
+            diagnostics::say(&format!("papo: {sentence}"));
             ExitCode::from(code)
         }
     }
@@ -57,19 +64,12 @@ fn face(json: bool) -> Face {
 
 /// Diagnostics go to standard error, or where that is the terminal on which lines are edited, into a file.
 fn log_to(face: Face, data: &Path) {
-    let mut builder = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"));
-    if face == Face::Terminal && io::stderr().is_terminal() {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(data.join("log"));
-        match file {
-            Ok(file) => builder.target(env_logger::Target::Pipe(Box::new(file))),
+    let file = (face == Face::Terminal && io::stderr().is_terminal()).then(|| -> Box<dyn Write + Send> {
+        match OpenOptions::new().append(true).create(true).mode(0o600).open(data.join("log")) {
+            Ok(file) => Box::new(file),
             // The directory is made later, at the very first start: nothing is logged then.
-            Err(_) => builder.target(env_logger::Target::Pipe(Box::new(io::sink()))),
-        };
-    }
-    builder
-        .format(|out, record| {
-            let level = record.level().as_str().to_lowercase();
-            writeln!(out, "{level}: {}", papo_proto::escape::line(&record.args().to_string()))
-        })
-        .init();
+            Err(_) => Box::new(io::sink()),
+        }
+    });
+    diagnostics::start("warn", file);
 }

@@ -68,6 +68,33 @@ const IMPURE: [(&str, &str); 13] = [
     ("thread_rng", "randomness is derived from the seed"),
 ];
 
+/// The ways to a terminal, a pipe or a log, each with the files that may go it. Everything else gets there through
+/// these, and they write only what has passed `papo_proto::escape`.
+const OUTPUTS: [(&str, &[&str]); 11] = [
+    ("println!", &[]),
+    ("print!", &[]),
+    ("eprintln!", &[]),
+    ("eprint!", &[]),
+    // Whether it is a terminal and how wide; the pipe; the wiping of a prompt; and where a tracker listens.
+    (
+        "stdout",
+        &[
+            "peer/src/frontend/terminal/mod.rs",
+            "peer/src/frontend/terminal/repl.rs",
+            "peer/src/main.rs",
+            "peer/src/node.rs",
+            "tracker/src/main.rs",
+        ],
+    ),
+    // Whether it is a terminal; last words and panics.
+    ("stderr", &["peer/src/main.rs", "runtime-mio/src/diagnostics.rs"]),
+    ("env_logger", &["runtime-mio/src/diagnostics.rs"]),
+    ("set_hook", &["runtime-mio/src/diagnostics.rs"]),
+    ("ExternalPrinter", &["peer/src/frontend/terminal/printer.rs"]),
+    // Help and version, which are this program's own words.
+    ("exit()", &["peer/src/main.rs", "tracker/src/main.rs"]),
+    ("/dev/tty", &[]),
+];
 /// What stands for something unfinished.
 const UNFINISHED: [&str; 4] = ["todo!(", "unimplemented!(", "#[ignore", "FIXME"];
 
@@ -126,6 +153,28 @@ fn proto_does_no_io_and_iterates_no_hash_map() {
         for (word, instead) in IMPURE {
             faults.extend(lines_with(&text, word).map(|line| format!("{}:{line}: {word}: {instead}", path.display())));
         }
+    }
+    check(&faults);
+}
+
+#[test]
+fn nothing_is_written_around_the_one_door() {
+    let mut faults = Vec::new();
+    for (word, allowed) in OUTPUTS {
+        let mut used = BTreeSet::new();
+        for name in ["proto", "runtime-mio", "tracker", "peer"] {
+            for (path, text) in rust_files(&root().join(name).join("src")) {
+                let file = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+                for line in lines_with(&text, word) {
+                    if !allowed.contains(&file.as_str()) {
+                        faults.push(format!("{file}:{line}: {word}: say it by a notice, an event or the log instead"));
+                    }
+                    used.insert(file.clone());
+                }
+            }
+        }
+        let unused = allowed.iter().filter(|file| !used.contains(**file));
+        faults.extend(unused.map(|file| format!("{file}: {word} is allowed there and not used: take it off the list")));
     }
     check(&faults);
 }

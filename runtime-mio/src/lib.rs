@@ -33,6 +33,7 @@
 mod clock;
 mod connection;
 pub mod data_dir;
+pub mod diagnostics;
 mod interfaces;
 mod listener;
 mod node;

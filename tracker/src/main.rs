@@ -34,7 +34,7 @@ use papo_proto::{
     machine::Refusal,
     tracker::{Command, Notice},
 };
-use papo_runtime_mio::{Control, Handle, Options, Reactor};
+use papo_runtime_mio::{Control, Handle, Options, Reactor, diagnostics};
 use papo_tracker::{Hosting, HostingOptions};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGUSR1},
@@ -51,10 +51,15 @@ const DESCRIPTORS_KEPT: usize = 32;
 const WAITING_MAX: usize = 64;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"))
-        .format(|out, record| writeln!(out, "{}: {}", record.level().as_str().to_lowercase(), record.args()))
-        .init();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            diagnostics::say(&error.to_string());
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
+    diagnostics::start("info", None);
     let settings = match arguments.into_settings() {
         Ok(settings) => settings,
         Err(wrong) => return fail(&wrong, 2),
