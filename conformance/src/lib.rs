@@ -12,6 +12,6 @@ mod luck;
 pub mod replay;
 pub mod scripts;
 #[allow(dead_code)]
-mod sim;
+pub mod sim;
 #[allow(dead_code)]
 mod world;

@@ -34,6 +34,11 @@ impl Luck {
         first + self.0.next_u64() % (last - first + 1)
     }
 
+    /// From 0 to below 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        self.0.unit()
+    }
+
     /// True so often, of all draws.
     pub(crate) fn chance(&mut self, share: f64) -> bool {
         self.0.unit() < share

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use papo_proto::{
+    error::Counters,
     machine::{Action, CloseHow, ConnId, Event, ListenerId, Outbox, PasswordCheck, RequestId, Seq},
     record,
     time::Time,
@@ -43,6 +44,10 @@ pub(crate) trait Node {
     fn handle(&mut self, now: Time, event: Event<'static, Wish>) -> Vec<Effect>;
     /// See [`papo_proto::machine::Machine::deadline`].
     fn deadline(&self) -> Option<Time>;
+    /// See [`papo_proto::machine::Machine::KIND`].
+    fn kind(&self) -> &'static str;
+    /// How often it met each fault.
+    fn counters(&self) -> Counters;
     /// Its recording; empty where none is made.
     fn recording(&self) -> &[u8];
 }
@@ -160,6 +165,14 @@ impl<M: Resident> Node for Driven<M> {
 
     fn deadline(&self) -> Option<Time> {
         self.machine.deadline()
+    }
+
+    fn kind(&self) -> &'static str {
+        M::KIND
+    }
+
+    fn counters(&self) -> Counters {
+        M::counters(&self.machine)
     }
 
     fn recording(&self) -> &[u8] {

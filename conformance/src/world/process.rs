@@ -7,6 +7,7 @@ use std::{
 };
 
 use papo_proto::{
+    error::Counters,
     machine::{ConnId, Event, Seq},
     time::Time,
 };
@@ -177,6 +178,16 @@ impl Process {
         let kept = self.storing.drain(..count).collect();
         self.storing.clear();
         kept
+    }
+
+    /// Which machine.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.machine.kind()
+    }
+
+    /// How often it met each fault.
+    pub(crate) fn counters(&self) -> Counters {
+        self.machine.counters()
     }
 
     pub(crate) fn recording(&self) -> &[u8] {

@@ -3,6 +3,7 @@
 //! A new kind of machine joins by one variant of [`Wish`], [`Told`] and [`Kept`] each, and one `impl Resident`.
 
 use papo_proto::{
+    error::Counters,
     machine::Machine,
     peer::{self, Peer},
     tracker::{self, Tracker},
@@ -46,6 +47,8 @@ pub(crate) trait Resident: Machine + 'static {
     fn told(notice: Self::Notice) -> Told;
     /// What it wants kept, for anyone.
     fn kept(change: Self::Change) -> Kept;
+    /// How often it met each fault.
+    fn counters(machine: &Self) -> Counters;
 }
 
 impl Resident for Tracker {
@@ -61,6 +64,10 @@ impl Resident for Tracker {
     fn kept(change: Self::Change) -> Kept {
         Kept::Tracker(change)
     }
+
+    fn counters(machine: &Self) -> Counters {
+        machine.counters().clone()
+    }
 }
 
 impl Resident for Peer {
@@ -75,6 +82,10 @@ impl Resident for Peer {
 
     fn kept(change: Self::Change) -> Kept {
         Kept::Peer(change)
+    }
+
+    fn counters(machine: &Self) -> Counters {
+        machine.counters().clone()
     }
 }
 

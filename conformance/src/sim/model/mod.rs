@@ -4,7 +4,7 @@
 //! finds wrong is a [`Violation`], with the name of the invariant and a sentence.
 
 use super::cast::{Cast, PersonId, Role};
-use crate::world::fact::Fact;
+use crate::world::fact::{Fact, What};
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,10 @@ impl Model {
 
     /// Something happened at someone.
     pub(crate) fn note(&mut self, role: Role, fact: &Fact) {
-        let _ = (role, fact, &self.cast);
+        if let What::Broke(rule) = &fact.what {
+            self.violations.push(Violation { invariant: "contract", told: format!("{role:?}: {rule}") });
+        }
+        let _ = &self.cast;
     }
 
     /// Everything has come to rest; the core has just been asked for `/peers`, `/rooms` and `/users` of each room.

@@ -1,0 +1,62 @@
+//! Marks: which branches of the machines were reached.
+//!
+//! Every typed fault of a connection and every failure that a tracker can answer with has one. A branch that no run
+//! reaches is not tested, whatever else passes; so those are listed.
+
+use std::collections::BTreeMap;
+
+use papo_proto::{
+    error::{Counters, Fault},
+    peer::{Notice, Problem},
+    wire::tracker::Failure,
+};
+
+use crate::world::resident::Told;
+
+/// How often each was reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    faults: BTreeMap<(Fault, &'static str), u64>,
+    problems: BTreeMap<&'static str, u64>,
+}
+
+impl Marks {
+    /// What a machine of this kind counted.
+    pub(crate) fn add_counters(&mut self, machine: &'static str, counters: &Counters) {
+        for (fault, count) in counters.iter() {
+            *self.faults.entry((fault, machine)).or_default() += count;
+        }
+    }
+
+    /// What a machine told.
+    pub(crate) fn note(&mut self, told: &Told) {
+        if let Some(Notice::Outcome { problem: Some(problem), .. } | Notice::Failed(problem)) = told.peer() {
+            *self.problems.entry(problem.code()).or_default() += 1;
+        }
+    }
+
+    /// Adds what another run reached.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mark, count) in &other.faults {
+            *self.faults.entry(*mark).or_default() += count;
+        }
+        for (mark, count) in &other.problems {
+            *self.problems.entry(mark).or_default() += count;
+        }
+    }
+
+    /// Those that were reached, with how often.
+    pub(crate) fn reached(&self) -> Vec<(String, u64)> {
+        let faults = self.faults.iter().map(|((fault, machine), count)| (format!("{machine}: {fault}"), *count));
+        faults.chain(self.problems.iter().map(|(code, count)| (format!("problem: {code}"), *count))).collect()
+    }
+
+    /// Those that never were.
+    pub(crate) fn unreached(&self) -> Vec<String> {
+        let is_reached = |fault: &&Fault| self.faults.keys().any(|(of, _)| of == *fault);
+        let faults = Fault::ALL.iter().filter(|fault| !is_reached(fault)).map(ToString::to_string);
+        let failures = Failure::ALL.iter().map(|failure| Problem::Tracker { failure: *failure }.code());
+        let failures = failures.filter(|code| !self.problems.contains_key(code)).map(|code| format!("problem: {code}"));
+        faults.chain(failures).collect()
+    }
+}

@@ -1,0 +1,615 @@
+//! One run: a plan carried out in a world, watched by the model.
+//!
+//! ```text
+//!   calm ─▶ faults and deeds as planned ─▶ peace: the core is healthy, the rest stays broken ─▶ a minute later: rest
+//! ```
+//!
+//! Besides what is planned, people do what people do when a program asks them: they give their password, log in again
+//! after they were refused, start again what ended. That depends on what happens, and only on that.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
+
+use papo_proto::{
+    peer::{self, Note, Notice, Peer, Problem, Request},
+    time::Time,
+    tracker::{self, Registration, Tracker},
+    wire::tracker::Failure,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    cast::{Cast, PEER_PORT, PersonId, Role, TrackerId},
+    faults,
+    marks::Marks,
+    model::{Model, Rest, Violation},
+    plan::{Plan, What},
+    workload::{Deed, credentials},
+};
+use crate::{
+    luck::Luck,
+    world::{
+        NodeId, World,
+        fact::{self, Fact},
+        net::{Climate, Owner},
+        resident::{Kept, Told, Wish},
+    },
+};
+
+/// From peace until everything has to be well.
+const CONVERGENCE_MAX: Duration = Duration::from_secs(60);
+/// For the answers to the last questions.
+const ANSWERS_MAX: Duration = Duration::from_secs(5);
+/// Until a person tries again what was refused.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// So many of the last facts are told of a failure.
+const LAST_FACTS_MAX: usize = 50;
+
+/// Something that is to be done later.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Decision(usize),
+    End(usize),
+    Revive(Role),
+    Kill(Role),
+    LogIn(PersonId),
+}
+
+/// A person over all processes of its program.
+struct Person {
+    node: Option<NodeId>,
+    state: peer::State,
+    /// Wants to be logged in.
+    wants_in: bool,
+    /// Is logged in, as far as it was told.
+    is_in: bool,
+    /// Was logged in once, so its account is there.
+    has_account: bool,
+    /// A login that it asked for and that is not decided, by its token.
+    logging_in: Option<u64>,
+    /// It will try again.
+    tries_again: bool,
+}
+
+/// A tracker over all its processes.
+struct Keeper {
+    node: Option<NodeId>,
+    state: Vec<tracker::Change>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    /// What went wrong first.
+    pub(crate) violation: Option<Violation>,
+    /// When, in simulated time; the end where nothing did.
+    pub(crate) at: Time,
+    /// SHA-256 over everything that was seen.
+    pub(crate) hash: [u8; 32],
+    /// How often each kind of fault began.
+    pub(crate) faults: BTreeMap<faults::Kind, u64>,
+    /// What was reached.
+    pub(crate) marks: Marks,
+    /// The last facts, for people to read.
+    pub(crate) last: Vec<String>,
+}
+
+/// One run.
+pub(crate) struct Run {
+    pub(crate) world: World,
+    pub(crate) climate: Climate,
+    cast: Cast,
+    people: Vec<Person>,
+    keepers: Vec<Keeper>,
+    /// Whose each process is.
+    roles: Vec<Role>,
+    agenda: BTreeMap<(Time, u64), Turn>,
+    planned: u64,
+    model: Model,
+    crypto: Luck,
+    hash: Sha256,
+    last: VecDeque<Fact>,
+    counts: BTreeMap<faults::Kind, u64>,
+    marks: Marks,
+    violation: Option<Violation>,
+    at_peace: bool,
+    /// Faults that have begun and not ended, by the number of their decision.
+    begun: BTreeSet<usize>,
+    core: Vec<PersonId>,
+}
+
+/// Carries out a plan, with the decisions that are kept.
+pub(crate) fn run(plan: &Plan, is_kept: impl Fn(usize) -> bool) -> Outcome {
+    let mut run = Run::new(plan);
+    for index in (0..plan.decisions.len()).filter(|index| is_kept(*index)) {
+        run.plan(plan.decisions[index].at, Turn::Decision(index));
+    }
+    run.run_until(plan, plan.peace);
+    run.make_peace(plan);
+    run.run_until(plan, plan.peace + CONVERGENCE_MAX);
+    run.ask_the_core();
+    run.run_until(plan, plan.peace + CONVERGENCE_MAX + ANSWERS_MAX);
+    run.finish()
+}
+
+/// As [`run`]; a panic of a machine is a violation, too.
+pub(crate) fn run_guarded(plan: &Plan, is_kept: impl Fn(usize) -> bool) -> Outcome {
+    panic::catch_unwind(AssertUnwindSafe(|| run(plan, is_kept))).unwrap_or_else(|payload| {
+        let told = payload.downcast_ref::<String>().cloned();
+        let told = told.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default();
+        Outcome {
+            violation: Some(Violation { invariant: "no panic", told }),
+            at: plan.peace + CONVERGENCE_MAX,
+            hash: [0; 32],
+            faults: BTreeMap::new(),
+            marks: Marks::default(),
+            last: Vec::new(),
+        }
+    })
+}
+
+impl Run {
+    fn new(plan: &Plan) -> Self {
+        let cast = plan.cast.clone();
+        let mut world = World::new(&plan.seed, false);
+        world.net.climate = plan.climate.clone();
+        for tracker in &cast.trackers {
+            world.name_host(&tracker.host_name, tracker.ip);
+        }
+        let keepers = cast.trackers.iter().map(|_| Keeper { node: None, state: Vec::new() }).collect();
+        let people = cast.people.iter().map(|part| Person {
+            node: None,
+            state: peer::State { log: part.log, ..peer::State::default() },
+            wants_in: part.tracker.is_some(),
+            is_in: false,
+            has_account: false,
+            logging_in: None,
+            tries_again: false,
+        });
+        let mut run = Self {
+            world,
+            climate: plan.climate.clone(),
+            people: people.collect(),
+            keepers,
+            roles: Vec::new(),
+            agenda: BTreeMap::new(),
+            planned: 0,
+            model: Model::new(&cast),
+            crypto: Luck::of(&plan.seed, "crypto", 0),
+            hash: Sha256::new(),
+            last: VecDeque::new(),
+            counts: BTreeMap::new(),
+            marks: Marks::default(),
+            violation: None,
+            at_peace: false,
+            begun: BTreeSet::new(),
+            core: plan.core.clone(),
+            cast,
+        };
+        for tracker in 0..run.keepers.len() {
+            run.start_tracker(tracker);
+        }
+        for person in 0..run.people.len() {
+            run.start_person(person);
+        }
+        run
+    }
+
+    // What faults and deeds need to know.
+
+    /// Someone's running process.
+    pub(crate) fn node(&self, role: Role) -> Option<NodeId> {
+        let node = match role {
+            Role::Tracker(tracker) => self.keepers[tracker].node,
+            Role::Person(person) => self.people[person].node,
+            Role::Hostile => None,
+        };
+        node.filter(|node| self.world.processes[*node].running)
+    }
+
+    /// The address of someone's host.
+    pub(crate) fn ip(&self, role: Role) -> IpAddr {
+        match role {
+            Role::Tracker(tracker) => self.cast.trackers[tracker].ip,
+            Role::Person(person) => self.cast.people[person].ip,
+            Role::Hostile => super::cast::BYSTANDER,
+        }
+    }
+
+    /// Every host.
+    pub(crate) fn hosts(&self) -> Vec<IpAddr> {
+        let trackers = self.cast.trackers.iter().map(|part| part.ip);
+        trackers.chain(self.cast.people.iter().map(|part| part.ip)).collect()
+    }
+
+    /// Where someone listens now.
+    pub(crate) fn listens_at(&self, role: Role) -> Option<SocketAddr> {
+        self.world.listens_at(self.node(role)?)
+    }
+
+    // What faults and deeds do.
+
+    /// A command to a person's peer, if it runs.
+    pub(crate) fn command(&mut self, person: PersonId, command: peer::Command) {
+        if let Some(node) = self.node(Role::Person(person)) {
+            self.world.command(node, Wish::Peer(command));
+        }
+    }
+
+    /// A person types something; its token.
+    pub(crate) fn ask(&mut self, person: PersonId, request: Request) -> u64 {
+        let token = self.world.next_token();
+        match &request {
+            Request::Logout => self.people[person].wants_in = false,
+            Request::Login(_) | Request::Register(_) => {
+                self.people[person].wants_in = true;
+                self.people[person].logging_in = Some(token);
+            }
+            _ => {}
+        }
+        self.command(person, peer::Command::Ask { token, request });
+        token
+    }
+
+    /// Someone's program is started again, unless it runs.
+    pub(crate) fn revive(&mut self, role: Role) {
+        if self.node(role).is_some() || !self.world.net.has_power(self.ip(role)) {
+            return;
+        }
+        match role {
+            Role::Tracker(tracker) => self.start_tracker(tracker),
+            Role::Person(person) => self.start_person(person),
+            Role::Hostile => {}
+        }
+    }
+
+    /// Someone's program is killed, and killed again as soon as it runs, so many times.
+    pub(crate) fn loop_in_crashes(&mut self, role: Role, times: usize) {
+        let mut at = self.world.now();
+        for _ in 0..times {
+            self.plan(at, Turn::Kill(role));
+            at = at + Duration::from_millis(50);
+            self.plan(at, Turn::Revive(role));
+            at = at + Duration::from_millis(130);
+        }
+    }
+
+    fn start_tracker(&mut self, tracker: TrackerId) {
+        let part = &self.cast.trackers[tracker];
+        let start = tracker::Start {
+            seed: self.crypto.next_seed(),
+            limits: part.limits.clone(),
+            identity: part.identity.clone(),
+            listen: vec![part.address()],
+            registration: Registration::Open,
+            dummy_verifier: "$stand-in$nobody".to_owned(),
+            state: tracker::Directory::from_changes(&self.keepers[tracker].state)
+                .expect("a tracker keeps what is consistent"),
+        };
+        let (ip, out_bytes_max) = (part.ip, part.limits.out_bytes_max);
+        self.roles.push(Role::Tracker(tracker));
+        self.keepers[tracker].node = Some(self.world.start::<Tracker>(ip, start, out_bytes_max));
+    }
+
+    fn start_person(&mut self, who: PersonId) {
+        let (part, person) = (&self.cast.people[who], &mut self.people[who]);
+        let start = peer::Start {
+            seed: self.crypto.next_seed(),
+            limits: part.limits.clone(),
+            identity: part.identity.clone(),
+            name: part.name.clone(),
+            listen: SocketAddr::new(part.ip, PEER_PORT),
+            any_port: true,
+            tracker: part.tracker_address.clone(),
+            trust_new: false,
+            credentials: part.tracker.map(|_| {
+                let mut credentials = credentials(&self.cast, who, !person.has_account);
+                // A program that knows its account logs in by its key.
+                if person.has_account {
+                    credentials.password = None;
+                }
+                credentials
+            }),
+            state: person.state.clone(),
+        };
+        person.wants_in = part.tracker.is_some();
+        person.is_in = false;
+        person.logging_in = None;
+        person.tries_again = false;
+        let (ip, out_bytes_max) = (part.ip, part.limits.out_bytes_max);
+        self.roles.push(Role::Person(who));
+        person.node = Some(self.world.start::<Peer>(ip, start, out_bytes_max));
+    }
+
+    fn plan(&mut self, at: Time, turn: Turn) {
+        self.planned += 1;
+        self.agenda.insert((at, self.planned), turn);
+    }
+
+    fn run_until(&mut self, plan: &Plan, until: Time) {
+        while self.violation.is_none() {
+            let next = self.agenda.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= until);
+            let target = next.unwrap_or(until).max(self.world.now());
+            while self.violation.is_none() && self.world.step(target) {
+                self.look();
+            }
+            if next.is_none() {
+                break;
+            }
+            if let Some((_, turn)) = self.agenda.pop_first() {
+                self.take(plan, turn);
+                self.look();
+            }
+        }
+    }
+
+    fn take(&mut self, plan: &Plan, turn: Turn) {
+        match turn {
+            Turn::Decision(index) => match &plan.decisions[index].what {
+                What::Deed(deed) => self.do_deed(deed),
+                What::Fault(fault) => {
+                    *self.counts.entry(fault.kind).or_default() += 1;
+                    if fault.begin(self) {
+                        self.begun.insert(index);
+                        self.plan(self.world.now() + fault.lasts, Turn::End(index));
+                    }
+                }
+            },
+            Turn::End(index) => {
+                if let What::Fault(fault) = &plan.decisions[index].what
+                    && self.begun.remove(&index)
+                {
+                    // What is not of the core stays as it is when there is peace.
+                    if !self.at_peace || fault.concerns(|role| self.is_core(role)) {
+                        fault.end(self);
+                    }
+                }
+            }
+            Turn::Revive(role) => {
+                if !self.at_peace || self.is_core(role) {
+                    self.revive(role);
+                }
+            }
+            Turn::Kill(role) => {
+                if !self.at_peace
+                    && let Some(node) = self.node(role)
+                {
+                    self.world.kill(node, 0);
+                }
+            }
+            Turn::LogIn(person) => self.log_in_again(person),
+        }
+    }
+
+    fn do_deed(&mut self, deed: &Deed) {
+        match deed {
+            Deed::Ask(person, requests) => {
+                for request in requests {
+                    self.ask(*person, request.clone());
+                }
+            }
+            Deed::Quit(person, away) => {
+                self.command(*person, peer::Command::Quit);
+                self.plan(self.world.now() + *away, Turn::Revive(Role::Person(*person)));
+            }
+            Deed::Count(tracker) => self.command_tracker(*tracker, tracker::Command::Count),
+            Deed::Shutdown(tracker, away) => {
+                self.command_tracker(*tracker, tracker::Command::Shutdown);
+                self.plan(self.world.now() + *away, Turn::Revive(Role::Tracker(*tracker)));
+            }
+        }
+    }
+
+    fn command_tracker(&mut self, tracker: TrackerId, command: tracker::Command) {
+        if let Some(node) = self.node(Role::Tracker(tracker)) {
+            self.world.command(node, Wish::Tracker(command));
+        }
+    }
+
+    fn is_core(&self, role: Role) -> bool {
+        match role {
+            Role::Tracker(tracker) => tracker == 0,
+            Role::Person(person) => self.core.contains(&person),
+            Role::Hostile => false,
+        }
+    }
+
+    /// Everything that keeps the core from being healthy ends; the rest stays broken.
+    fn make_peace(&mut self, plan: &Plan) {
+        self.at_peace = true;
+        for index in self.begun.clone() {
+            self.take(plan, Turn::End(index));
+        }
+        let core = self.core.clone();
+        self.revive(Role::Tracker(0));
+        for person in core {
+            self.revive(Role::Person(person));
+            if !self.people[person].is_in {
+                self.plan(self.world.now() + PATIENCE, Turn::LogIn(person));
+            }
+        }
+        self.look();
+    }
+
+    /// What the model compares at rest.
+    fn ask_the_core(&mut self) {
+        for person in self.core.clone() {
+            self.ask(person, Request::Peers { prefix: String::new() });
+            self.ask(person, Request::Rooms { prefix: String::new() });
+            for room in self.cast.rooms.clone() {
+                self.ask(person, Request::Users { room: Some(room) });
+            }
+        }
+        self.look();
+    }
+
+    fn finish(mut self) -> Outcome {
+        if self.violation.is_none() {
+            let rest = Rest { core: self.core.clone(), links: self.links() };
+            self.model.check_rest(&rest);
+            self.violation = self.model.take_violations().into_iter().next();
+        }
+        for process in &self.world.processes {
+            self.marks.add_counters(process.kind(), &process.counters());
+        }
+        let last = self.last.iter().map(|fact| describe(self.roles[fact.node], fact)).collect();
+        Outcome {
+            violation: self.violation,
+            at: self.world.now(),
+            hash: self.hash.finalize().into(),
+            faults: self.counts,
+            marks: self.marks,
+            last,
+        }
+    }
+
+    fn links(&self) -> Vec<(PersonId, PersonId, usize)> {
+        let mut links = Vec::new();
+        for (index, &one) in self.core.iter().enumerate() {
+            for &other in &self.core[index + 1..] {
+                let nodes = (self.node(Role::Person(one)), self.node(Role::Person(other)));
+                let count = match nodes {
+                    (Some(one), Some(other)) => self.world.net.between(Owner::Node(one), Owner::Node(other)).len(),
+                    _ => 0,
+                };
+                links.push((one, other, count));
+            }
+        }
+        links
+    }
+
+    /// Shows everyone who has to know what happened.
+    fn look(&mut self) {
+        for fact in self.world.take_facts() {
+            let role = self.roles[fact.node];
+            hash_fact(&mut self.hash, &fact);
+            self.model.note(role, &fact);
+            if let fact::What::Told(told) = &fact.what {
+                self.marks.note(told);
+            }
+            match (role, &fact.what) {
+                (Role::Person(person), fact::What::Told(Told::Peer(notice))) => self.on_notice(person, notice),
+                (
+                    Role::Tracker(tracker),
+                    fact::What::Told(Told::Tracker(tracker::Notice::Stopped | tracker::Notice::ListenRefused { .. })),
+                ) => {
+                    if let Some(node) = self.keepers[tracker].node {
+                        self.world.kill(node, usize::MAX);
+                    }
+                }
+                (Role::Person(person), fact::What::Durable(_, changes)) => {
+                    let known_max = self.cast.people[person].limits.entries_known_max;
+                    for kept in changes {
+                        if let Kept::Peer(change) = kept {
+                            self.people[person].state.apply(change, known_max);
+                        }
+                    }
+                }
+                (Role::Tracker(tracker), fact::What::Durable(_, changes)) => {
+                    self.keepers[tracker].state.extend(changes.iter().filter_map(|kept| match kept {
+                        Kept::Tracker(change) => Some(change.clone()),
+                        Kept::Peer(_) => None,
+                    }));
+                }
+                _ => {}
+            }
+            if self.last.len() == LAST_FACTS_MAX {
+                self.last.pop_front();
+            }
+            self.last.push_back(fact);
+        }
+        self.violation = self.violation.take().or_else(|| self.model.take_violations().into_iter().next());
+    }
+
+    /// What a person, or its frontend, does about what it is told.
+    fn on_notice(&mut self, who: PersonId, notice: &Notice) {
+        let person = &mut self.people[who];
+        match notice {
+            // It is shown, and that is noted, at once.
+            Notice::Message(incoming) => person.state.shown(incoming.number),
+            Notice::LoggedIn { .. } => {
+                person.is_in = true;
+                person.has_account = true;
+            }
+            Notice::LoggedOut => person.is_in = false,
+            Notice::Note(Note::TrackerLost { .. }) => person.is_in = false,
+            Notice::UnknownTracker { key, .. } => {
+                let key = *key;
+                self.command(who, peer::Command::TrustTracker { key, accept: true });
+            }
+            Notice::PasswordNeeded { .. } => self.try_again(who),
+            Notice::Failed(Problem::Tracker { failure }) => {
+                person.has_account |= *failure == Failure::NameTaken;
+                self.try_again(who);
+            }
+            Notice::Outcome { token, problem } if person.logging_in == Some(*token) => {
+                person.logging_in = None;
+                match problem {
+                    None | Some(Problem::Tracker { failure: Failure::AlreadyLoggedIn }) => {}
+                    Some(problem) => {
+                        person.has_account |= matches!(problem, Problem::Tracker { failure: Failure::NameTaken });
+                        self.try_again(who);
+                    }
+                }
+            }
+            Notice::Stopped { .. } | Notice::ListenRefused { .. } => {
+                if let Some(node) = person.node {
+                    self.world.kill(node, usize::MAX);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn try_again(&mut self, who: PersonId) {
+        let person = &mut self.people[who];
+        if person.wants_in && !person.tries_again {
+            person.tries_again = true;
+            self.plan(self.world.now() + PATIENCE, Turn::LogIn(who));
+        }
+    }
+
+    /// A person who wants to be logged in and is not tries it with its password.
+    fn log_in_again(&mut self, who: PersonId) {
+        let person = &mut self.people[who];
+        person.tries_again = false;
+        let decided = person.is_in || person.logging_in.is_some();
+        if decided || self.cast.people[who].tracker.is_none() || !(person.wants_in || self.at_peace) {
+            return;
+        }
+        let register = !person.has_account;
+        let credentials = credentials(&self.cast, who, register);
+        self.ask(who, if register { Request::Register(credentials) } else { Request::Login(credentials) });
+    }
+}
+
+fn hash_fact(hash: &mut Sha256, fact: &Fact) {
+    hash.update(fact.at.since_start().as_nanos().to_be_bytes());
+    hash.update((fact.node as u64).to_be_bytes());
+    if let fact::What::Sent(conn, bytes) = &fact.what {
+        hash.update(conn.0.to_be_bytes());
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    } else {
+        hash.update(format!("{:?}", fact.what));
+    }
+}
+
+/// A fact, for a person to read.
+fn describe(role: Role, fact: &Fact) -> String {
+    let mut text = format!("{:9.3} s  {role:?} ", fact.at.since_start().as_secs_f64());
+    let _ = match &fact.what {
+        fact::What::Sent(conn, bytes) => write!(text, "sent {} bytes on {conn}", bytes.len()),
+        other => write!(text, "{other:?}"),
+    };
+    if text.len() > 600 {
+        text.truncate(text.floor_char_boundary(600));
+        text.push('…');
+    }
+    text
+}
