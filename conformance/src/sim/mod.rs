@@ -16,6 +16,7 @@
 pub(crate) mod cast;
 pub mod failure;
 pub(crate) mod faults;
+pub(crate) mod hostile;
 pub(crate) mod marks;
 pub(crate) mod model;
 pub(crate) mod plan;

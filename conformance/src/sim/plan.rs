@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cast::{Cast, PersonId},
     faults::{Fault, Swarm},
+    hostile,
     workload::{Deed, Habits},
 };
 use crate::{luck::Luck, world::net::Climate};
@@ -19,6 +20,8 @@ use crate::{luck::Luck, world::net::Climate};
 pub const NODES_MAX: usize = 32;
 /// The fewest.
 pub const NODES_MIN: usize = 2;
+/// In so many of the seeds somebody is hostile.
+const HOSTILE_SHARE: f64 = 0.2;
 /// People start, make their accounts and rooms, before the first fault.
 const CALM_AT_FIRST: Duration = Duration::from_secs(3);
 
@@ -77,8 +80,8 @@ pub(crate) struct Plan {
     pub(crate) peace: Time,
     /// Who must have found together a minute later, whatever becomes of the others.
     pub(crate) core: Vec<PersonId>,
-    /// Whether there is somebody hostile.
-    pub(crate) hostile: bool,
+    /// Somebody hostile, in a fifth of the seeds.
+    pub(crate) hostile: Option<hostile::Start>,
 }
 
 impl Plan {
@@ -94,7 +97,7 @@ impl Plan {
         let cast = Cast::draw(&seed, nodes, &mut || draw_limits(&mut bounds, nodes));
         let storm = luck.duration(Duration::from_secs(20), Duration::from_secs(600));
         let storm = options.hours.map_or(storm, |hours| Duration::from_secs_f64(hours.max(0.001) * 3600.0));
-        let hostile = luck.chance(0.2);
+        let hostile = luck.chance(HOSTILE_SHARE).then(|| hostile::draw(&cast, &seed));
         let core = draw_core(&cast, &mut luck);
         let peace = Time::ZERO + CALM_AT_FIRST + storm;
         let decisions = draw_decisions(&seed, &cast, peace);

@@ -16,6 +16,7 @@ use std::{
 };
 
 use papo_proto::{
+    limits::Limits,
     peer::{self, Note, Notice, Peer, Problem, Request},
     time::Time,
     tracker::{self, Registration, Tracker},
@@ -26,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     cast::{Cast, PEER_PORT, PersonId, Role, TrackerId},
     faults,
+    hostile::{self, Hostile},
     marks::Marks,
     model::{Model, Rest, Violation},
     plan::{Plan, What},
@@ -197,6 +199,10 @@ impl Run {
         for person in 0..run.people.len() {
             run.start_person(person);
         }
+        if let Some(start) = &plan.hostile {
+            run.roles.push(Role::Hostile);
+            run.world.start::<Hostile>(hostile::HOST, start.clone(), Limits::DEFAULT.out_bytes_max);
+        }
         run
     }
 
@@ -207,6 +213,7 @@ impl Run {
         let node = match role {
             Role::Tracker(tracker) => self.keepers[tracker].node,
             Role::Person(person) => self.people[person].node,
+            // Nothing that people do or that breaks by itself is about it.
             Role::Hostile => None,
         };
         node.filter(|node| self.world.processes[*node].running)
@@ -217,7 +224,7 @@ impl Run {
         match role {
             Role::Tracker(tracker) => self.cast.trackers[tracker].ip,
             Role::Person(person) => self.cast.people[person].ip,
-            Role::Hostile => super::cast::BYSTANDER,
+            Role::Hostile => hostile::HOST,
         }
     }
 

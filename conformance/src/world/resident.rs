@@ -1,6 +1,7 @@
 //! Which machines can live in a world.
 //!
-//! A new kind of machine joins by one variant of [`Wish`], [`Told`] and [`Kept`] each, and one `impl Resident`.
+//! A new kind of machine joins by one variant of [`Wish`], [`Told`] and [`Kept`] each, where it has such a thing, and
+//! one `impl Resident`.
 
 use papo_proto::{
     error::Counters,
@@ -8,6 +9,8 @@ use papo_proto::{
     peer::{self, Peer},
     tracker::{self, Tracker},
 };
+
+use crate::sim::hostile;
 
 /// What a machine's host asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(crate) enum Told {
     Tracker(tracker::Notice),
     /// By a peer.
     Peer(peer::Notice),
+    /// By a hostile node.
+    Hostile(hostile::Notice),
 }
 
 /// What a machine wants kept.
@@ -94,7 +99,7 @@ impl Told {
     pub(crate) const fn peer(&self) -> Option<&peer::Notice> {
         match self {
             Self::Peer(notice) => Some(notice),
-            Self::Tracker(_) => None,
+            Self::Tracker(_) | Self::Hostile(_) => None,
         }
     }
 
@@ -102,7 +107,7 @@ impl Told {
     pub(crate) const fn tracker(&self) -> Option<&tracker::Notice> {
         match self {
             Self::Tracker(notice) => Some(notice),
-            Self::Peer(_) => None,
+            Self::Peer(_) | Self::Hostile(_) => None,
         }
     }
 }
