@@ -16,8 +16,12 @@
 pub(crate) mod driven;
 pub(crate) mod fact;
 pub(crate) mod net;
+#[cfg(test)]
+mod net_tests;
 pub(crate) mod process;
 pub(crate) mod resident;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +37,7 @@ use papo_proto::{
     time::{Time, Wall},
 };
 
-use driven::{Driven, Effect};
+use driven::{Driven, Effect, Node};
 use fact::{Fact, What};
 use net::{End, Motion, Net, Owner, Read};
 use process::{Host, Process};
@@ -135,14 +139,14 @@ impl World {
 
     /// Starts a machine on the host `ip`.
     pub(crate) fn start<M: Resident>(&mut self, ip: IpAddr, start: M::Start, out_bytes_max: usize) -> NodeId {
+        let driven = Driven::<M>::start(start, self.recorded);
+        self.start_node(ip, Box::new(driven), out_bytes_max)
+    }
+
+    fn start_node(&mut self, ip: IpAddr, machine: Box<dyn Node>, out_bytes_max: usize) -> NodeId {
         let node = self.processes.len();
         let offset = self.host(ip).wall_offset_ms;
-        self.processes.push(Process::new(
-            Box::new(Driven::<M>::start(start, self.recorded)),
-            ip,
-            self.now,
-            out_bytes_max,
-        ));
+        self.processes.push(Process::new(machine, ip, self.now, out_bytes_max));
         self.see(node, What::Started(ip));
         self.tell(Duration::ZERO, node, Event::Wall(self.wall(offset)));
         self.tell(Duration::ZERO, node, Event::Interfaces(vec![ip]));
