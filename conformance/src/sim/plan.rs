@@ -25,6 +25,9 @@ const HOSTILE_SHARE: f64 = 0.2;
 /// People start, make their accounts and rooms, before the first fault.
 const CALM_AT_FIRST: Duration = Duration::from_secs(3);
 
+/// For everyone's login, and again for the rooms.
+const SETTLING: Duration = Duration::from_secs(1);
+
 /// Which run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Options {
@@ -116,10 +119,14 @@ fn draw_core(cast: &Cast, luck: &mut Luck) -> Vec<PersonId> {
 fn draw_decisions(seed: &Seed, cast: &Cast, until: Time) -> Vec<Decision> {
     let mut decisions = Vec::new();
     let mut luck = Luck::of(seed, "workload", 0);
-    let mut habits = Habits::draw(seed);
+    let mut habits = Habits::draw(seed, cast);
+    let mut at = Time::ZERO;
+    for deeds in habits.settle_in(cast) {
+        at = at + SETTLING;
+        decisions.extend(deeds.into_iter().map(|deed| Decision { at, what: What::Deed(deed) }));
+    }
     // A tenth of all seeds is busy, and most are not.
     let gap = luck.duration(Duration::from_millis(60), Duration::from_secs(2));
-    let mut at = Time::ZERO + Duration::from_secs(1);
     while at < until {
         decisions.push(Decision { at, what: What::Deed(habits.next(cast, &mut luck)) });
         at = at + luck.duration(Duration::from_millis(1), gap * 2);
@@ -165,7 +172,7 @@ fn draw_limits(luck: &mut Luck, nodes: usize) -> Limits {
     limits.drain_ms_max = draw(2_000, limits.drain_ms_max);
     limits.password_delay_ms_max = draw(500, limits.password_delay_ms_max);
     let mut draw = |least: usize, most: usize| usize::try_from(draw(least as u64, most as u64)).expect("it fits");
-    limits.out_bytes_max = draw(1 << 20, limits.out_bytes_max);
+    limits.out_bytes_max = draw(256 << 10, limits.out_bytes_max);
     limits.requests_waiting_max = draw(4, limits.requests_waiting_max);
     limits.asks_max = draw(32, limits.asks_max);
     limits.outputs_waiting_max = draw(32, limits.outputs_waiting_max);
@@ -176,6 +183,11 @@ fn draw_limits(luck: &mut Luck, nodes: usize) -> Limits {
     limits.room_capacity_default = draw(2, limits.room_capacity_default);
     limits.dials_max = draw(1, limits.dials_max);
     limits.password_checks_max = draw(1, limits.password_checks_max);
+    limits.password_queue_max = draw(2, limits.password_queue_max);
+    limits.password_queue_per_address_max = draw(1, limits.password_queue_per_address_max);
+    limits.anonymous_per_address_max = draw(2, limits.anonymous_per_address_max);
+    limits.rooms_max = draw(2, limits.rooms_max);
+    limits.frame_before_login_bytes_max = draw(700, limits.frame_before_login_bytes_max);
     limits.links_max = draw(nodes, limits.links_max);
     limits.links_unknown_max = draw(nodes, limits.links_unknown_max);
     limits

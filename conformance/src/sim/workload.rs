@@ -3,7 +3,7 @@
 //! A new command joins by a row of [`deeds!`] and an arm in [`Kind::draw`]. As with faults, each seed leaves some out
 //! and weighs the others anew.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use papo_proto::{
     names::Name,
@@ -125,6 +125,8 @@ pub(crate) enum Deed {
 /// What a seed's people like to do.
 pub(crate) struct Habits {
     weights: Vec<(Kind, f64)>,
+    /// Where each person is at home.
+    homes: Vec<Vec<Name>>,
     said: u64,
     /// Most of what is said is short.
     long: f64,
@@ -132,8 +134,11 @@ pub(crate) struct Habits {
 
 impl Habits {
     /// Draws them: some things nobody does, others everybody.
-    pub(crate) fn draw(seed: &Seed) -> Self {
+    pub(crate) fn draw(seed: &Seed, cast: &Cast) -> Self {
         let mut luck = Luck::of(seed, "habits", 0);
+        let homes =
+            cast.people.iter().map(|_| (0..1 + luck.below(2)).map(|_| luck.pick(&cast.rooms).clone()).collect());
+        let homes = homes.collect();
         let mut weights = Vec::new();
         for &kind in Kind::ALL {
             let factor = luck.duration(Duration::from_millis(250), Duration::from_secs(4)).as_secs_f64();
@@ -143,7 +148,24 @@ impl Habits {
                 weights.push((kind, kind.weight() * factor));
             }
         }
-        Self { weights, said: 0, long: if luck.chance(0.1) { 0.2 } else { 0.01 } }
+        Self { weights, homes, said: 0, long: if luck.chance(0.1) { 0.2 } else { 0.01 } }
+    }
+
+    /// What people do before anything goes wrong: they make their rooms and meet there.
+    pub(crate) fn settle_in(&self, cast: &Cast) -> Vec<Vec<Deed>> {
+        let mut made = BTreeSet::new();
+        let (mut creating, mut joining) = (Vec::new(), Vec::new());
+        for (who, homes) in self.homes.iter().enumerate() {
+            for room in homes {
+                let is_first = made.insert((cast.people[who].tracker, room.clone()));
+                let request = match is_first {
+                    true => Request::Create { room: room.clone(), capacity: None },
+                    false => Request::Join { room: room.clone() },
+                };
+                if is_first { &mut creating } else { &mut joining }.push(Deed::Ask(who, vec![request]));
+            }
+        }
+        vec![creating, joining]
     }
 
     /// What somebody does next.
@@ -159,7 +181,9 @@ impl Habits {
     }
 
     fn of(&mut self, kind: Kind, who: PersonId, cast: &Cast, luck: &mut Luck) -> Deed {
-        let room = luck.pick(&cast.rooms).clone();
+        // Mostly people are where they are at home, and with those they can know.
+        let rooms = if luck.chance(0.85) { &self.homes[who] } else { &cast.rooms };
+        let room = luck.pick(rooms).clone();
         let other = other_than(who, cast, luck);
         let user = cast.people[other].name.clone();
         let request = match kind {
@@ -269,8 +293,16 @@ fn prefix(luck: &mut Luck) -> String {
     luck.pick(&["", MARK, "papagaio-a", "ninguém"]).to_string()
 }
 
+/// Somebody else, mostly of the same tracker.
 fn other_than(who: PersonId, cast: &Cast, luck: &mut Luck) -> PersonId {
-    (who + 1 + luck.below(cast.people.len() - 1)) % cast.people.len()
+    let other = (who + 1 + luck.below(cast.people.len() - 1)) % cast.people.len();
+    if cast.people[other].tracker == cast.people[who].tracker || luck.chance(0.15) {
+        return other;
+    }
+    let near =
+        (0..cast.people.len()).filter(|near| *near != who && cast.people[*near].tracker == cast.people[who].tracker);
+    let near = near.collect::<Vec<_>>();
+    if near.is_empty() { other } else { *luck.pick(&near) }
 }
 
 fn away(luck: &mut Luck) -> Duration {
