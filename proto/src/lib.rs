@@ -3,6 +3,7 @@
 //! A guided tour from the ground floor up:
 //! - [`machine`]: the contract between a machine and its driver. Read this first.
 //! - [`time`], [`rng`], [`names`], [`identity`], [`limits`], [`error`]: what the machines are made of.
+//! - [`source`]: who shares a bound with whom.
 //! - [`timers`], [`durable`]: a machine's deadline, and how output waits for its commit.
 //! - [`record`]: recordings of a machine and their replay.
 //! - [`escape`]: how a stranger's text is shown.
@@ -31,6 +32,7 @@ pub mod peer;
 pub mod record;
 pub mod rng;
 pub mod room;
+pub mod source;
 pub mod time;
 pub mod timers;
 pub mod tracker;

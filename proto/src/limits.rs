@@ -95,7 +95,7 @@ limits! {
 
     /// Links of a peer, whoever dialled.
     links_max: usize = 512;
-    /// Links of a peer whose other end is not known yet.
+    /// Links of a peer whose other end is not known yet; past it, the address with the most gives way to others.
     links_unknown_max: usize = 64;
     /// Dials under way at once.
     dials_max: usize = 32;

@@ -381,3 +381,18 @@ fn those_who_say_nothing_are_gone_within_10_seconds_and_at_the_bound_the_next_is
     world.pass(Duration::from_secs(10));
     assert_eq!(world.open_ends(ana), 1, "the link alone is left");
 }
+
+#[test]
+fn however_many_connections_one_address_holds_others_are_let_in() {
+    let mut world = World::default();
+    let (ana, bia) = (world.peer(1, "ana"), world.peer(2, "bia"));
+    for _ in 0..=Limits::DEFAULT.links_unknown_max {
+        world.garbage(ana, b"papo/1 peer");
+    }
+    assert_eq!(world.open_ends(ana), Limits::DEFAULT.links_unknown_max);
+    let address = world.listens_at(ana);
+    world.done(bia, Request::Connect { address });
+    world.say(bia, user("ana"), "all the same");
+    assert_eq!(world.heard(ana), ["bia: all the same"]);
+    assert_eq!(world.open_ends(ana), Limits::DEFAULT.links_unknown_max, "one gave way");
+}

@@ -15,6 +15,7 @@ use crate::{
     identity::Key,
     machine::ConnId,
     names::Name,
+    source::Source,
     time::Time,
     wire::{
         peer::Have,
@@ -259,6 +260,19 @@ impl Links {
         self.links.values().filter(|link| !link.dialled && !link.is_up()).count()
     }
 
+    /// Which connection gives way to one from `newcomer` where there is no place left for one whose other end is not
+    /// known: the oldest of the address that has the most of them. Nobody's, when the newcomer's would have as many.
+    #[must_use]
+    pub fn most_crowding(&self, newcomer: Source) -> Option<ConnId> {
+        let mut counts = BTreeMap::<Source, (usize, ConnId)>::new();
+        for (conn, link) in self.links.iter().filter(|(_, link)| !link.dialled && !link.is_up()) {
+            counts.entry(Source::of(link.remote.ip())).or_insert((0, *conn)).0 += 1;
+        }
+        let own = counts.get(&newcomer).map_or(0, |(count, _)| *count);
+        let (count, oldest) = counts.into_values().max()?;
+        (count > own + 1).then_some(oldest)
+    }
+
     /// Dials that do not stand yet.
     #[must_use]
     pub fn dialling(&self) -> usize {
@@ -281,6 +295,27 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn accepted(links: &mut Links, conn: u64, from: &str) {
+        let remote = SocketAddr::new(from.parse().expect("an address"), 40_000);
+        links.add(ConnId(conn), Link::new(Time::ZERO, Stage::Channel, false, remote));
+    }
+
+    #[test]
+    fn the_oldest_of_the_address_with_the_most_gives_way_to_an_address_with_fewer() {
+        let source = |ip: &str| Source::of(ip.parse().expect("an address"));
+        let mut links = Links::default();
+        assert_eq!(links.most_crowding(source("10.0.0.9")), None);
+        accepted(&mut links, 2, "10.0.0.1");
+        accepted(&mut links, 4, "10.0.0.2");
+        assert_eq!(links.most_crowding(source("10.0.0.9")), None, "each has one, and the newcomer would have one");
+        accepted(&mut links, 6, "10.0.0.2");
+        assert_eq!(links.most_crowding(source("10.0.0.9")), Some(ConnId(4)));
+        assert_eq!(links.most_crowding(source("10.0.0.1")), None, "it would have as many");
+        assert_eq!(links.most_crowding(source("10.0.0.2")), None, "its own do not give way to it");
+        links.set_up(ConnId(4), Key([1; 32]));
+        assert_eq!(links.most_crowding(source("10.0.0.9")), None, "whose other end is known holds no such place");
+    }
 
     #[test]
     fn of_two_connections_both_ends_keep_the_same_one() {

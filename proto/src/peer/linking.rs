@@ -16,6 +16,7 @@ use crate::{
     limits::ms,
     machine::{Action, CloseHow, ConnId, Refusal},
     names::Name,
+    source::Source,
     time::Time,
     wire::{
         codec::Wire as _,
@@ -179,15 +180,19 @@ impl Peer {
     }
 
     pub(super) fn on_link_accepted(&mut self, now: Time, conn: ConnId, remote: SocketAddr, out: &mut Out) {
+        if self.stopping {
+            return out.close(conn, CloseHow::Abort);
+        }
         // Those that are being closed wait for the disk, and count as well.
-        let full = self.links.unknown() + self.closing.len() >= self.limits.links_unknown_max
-            || self.links.len() >= self.limits.links_max + self.limits.links_unknown_max;
-        if full || self.stopping {
+        let crowded = self.links.unknown() + self.closing.len() >= self.limits.links_unknown_max;
+        let gives_way = if crowded { self.links.most_crowding(Source::of(remote.ip())) } else { None };
+        let full = self.links.len() >= self.limits.links_max + self.limits.links_unknown_max;
+        if full || (crowded && gives_way.is_none()) {
             out.close(conn, CloseHow::Abort);
-            if !self.stopping {
-                self.on_stranger(now, Fault::TooManyConnections, remote);
-            }
-            return;
+            return self.on_stranger(now, Fault::TooManyConnections, remote);
+        }
+        if let Some(other) = gives_way {
+            self.on_link_fault(now, other, Fault::TooManyFromAddress, out);
         }
         let rng = self.seed.stream("channel", conn.0);
         let mut link = Link::new(now, Stage::Channel, false, remote);

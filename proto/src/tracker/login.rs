@@ -12,7 +12,6 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{
     Notice, Registration,
-    admission::Source,
     change::{Change, Verifier},
     directory::{Account, Room},
     endpoints::endpoints,
@@ -26,6 +25,7 @@ use crate::{
     limits::ms,
     machine::{Action, ConnId, PasswordCheck, PasswordOutcome, RequestId, WRITABLE_BYTES_MAX},
     names::Name,
+    source::Source,
     time::Time,
     wire::{
         codec::{List, Wire as _},

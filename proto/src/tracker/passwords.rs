@@ -23,11 +23,11 @@ use std::{
     time::Duration,
 };
 
-use super::admission::{Network, Source};
 use crate::{
     limits::{Limits, ms},
     machine::{ConnId, RequestId},
     names::Name,
+    source::{Network, Source},
     time::Time,
     wire::tracker::{Claimed, PasswordHash, Token},
 };

@@ -431,14 +431,15 @@ impl World {
         self.settle();
     }
 
-    /// A stranger connects to a node, says this, and then nothing more.
+    /// A stranger connects to a node, says this, and then nothing more. All strangers share an address.
     pub fn garbage(&mut self, node: NodeId, bytes: &[u8]) {
         let (address, listener) =
             self.listeners.iter().find(|(_, (of, _))| *of == node).map(|(at, (_, by))| (*at, *by)).expect("it listens");
         self.next_even += 2;
         let (conn, epoch) = (ConnId(self.next_even), self.nodes[node].epoch);
         self.open.insert(End { node, epoch, conn });
-        let remote = SocketAddr::new(address.ip(), 9);
+        // From another address than any node's.
+        let remote = SocketAddr::new([127, 0, 0, 66].into(), 9);
         let opened = Event::Opened { conn, listener: Some(listener), local: address, remote };
         self.queue.push_back(Step::Event(node, epoch, opened));
         self.queue.push_back(Step::Event(node, epoch, Event::Received { conn, bytes: bytes.to_vec().into() }));
