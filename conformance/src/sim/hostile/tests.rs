@@ -10,6 +10,7 @@ use std::{
 use papo_proto::{
     error::Fault,
     limits::Limits,
+    machine::Closed,
     peer::{
         self, Note, Peer, Request,
         interface::{Credentials, Target, TrackerAddress},
@@ -188,6 +189,10 @@ fn play(number: u8, habits: &[Habit], rooms_are_open: bool) -> Scene {
     scene.done(2, Request::Join { room });
     scene.talk("antes");
     scene.run(WHILE);
+    // They find each other again while it goes on.
+    for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+        scene.world.cut(scene.people[one], scene.people[other], Closed::Reset, true);
+    }
     let (one, other) = (scene.cast.people[1].name.clone(), scene.cast.people[2].name.clone());
     scene.done(1, Request::Say { to: Target::User(other), text: "em segredo".to_owned() });
     scene.done(2, Request::Whois { user: one });
