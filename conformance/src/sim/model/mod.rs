@@ -2,9 +2,71 @@
 //!
 //! The model sees every [`Fact`] as it happens, and nothing else: neither the machines' insides nor the faults. What it
 //! finds wrong is a [`Violation`], with the name of the invariant and a sentence.
+//!
+//! - [`known`]: who is who, and what is on every disk ([`directory`] a tracker's, [`disk`] a person's).
+//! - [`promises`], [`requests`]: what a person was told that is done is done, and every request is answered once.
+//! - [`messages`]: once, in order, by their authors, and kept before anyone says so.
+//! - [`trust`], [`wires`], [`bounds`]: pins, what can be read on a wire and who is dialled, and limits.
+//! - [`rest`]: what holds when everything has come to rest.
+//!
+//! A new capability adds its facts to the fold that they belong to, and its invariant beside those of its kind.
 
+mod bounds;
+mod directory;
+mod disk;
+mod known;
+mod messages;
+mod order;
+mod promises;
+mod requests;
+mod rest;
+#[cfg(test)]
+mod stage;
+mod trust;
+mod wires;
+
+use papo_proto::peer;
+
+use self::{
+    bounds::Bounds, disk::Released, known::Known, messages::Messages, requests::Requests, rest::Answers, trust::Trust,
+    wires::Wires,
+};
 use super::cast::{Cast, PersonId, Role};
-use crate::world::fact::{Fact, What};
+use crate::world::{
+    fact::{Fact, What},
+    resident::{Kept, Told, Wish},
+};
+
+/// An invariant: its name, and what it says.
+pub(crate) type Invariant = (&'static str, &'static str);
+
+/// Machines and their world keep to the contract.
+const CONTRACT: Invariant = ("contract", "machines keep to the contract, and make progress");
+
+/// Every invariant: its name, and what it says.
+pub(crate) const INVARIANTS: &[Invariant] = &[
+    CONTRACT,
+    directory::CONSISTENT,
+    directory::NOTHING_LOST,
+    promises::KEPT_BEFORE_SAID,
+    messages::KEPT_BEFORE_ACKNOWLEDGED,
+    messages::AT_MOST_ONCE,
+    messages::TRUE_AUTHOR,
+    messages::RECEIVERS_ONLY,
+    order::CAUSAL_ORDER,
+    trust::PINS_STAY,
+    wires::SECRECY,
+    wires::NO_THIRD_PARTY,
+    bounds::BOUNDS,
+    requests::ANSWERED_ONCE,
+    requests::NOTHING_AFTER_THE_END,
+    requests::SESSIONS_ALTERNATE,
+    rest::ONE_LINK_A_PAIR,
+    rest::PRESENCE,
+    rest::ROOMS_AS_KEPT,
+    rest::EVERYTHING_ARRIVES,
+    rest::EVERYTHING_ANSWERED,
+];
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +77,18 @@ pub(crate) struct Violation {
     pub(crate) told: String,
 }
 
-/// Every invariant: its name, and what it says.
-pub(crate) const INVARIANTS: &[(&str, &str)] = &[];
+/// What was found wrong.
+#[derive(Debug, Default)]
+struct Found(Vec<Violation>);
+
+impl Found {
+    /// Unless it holds, the invariant is broken.
+    fn check(&mut self, holds: bool, (invariant, _): Invariant, told: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(Violation { invariant, told: told() });
+        }
+    }
+}
 
 /// How things stand when everything has come to rest.
 #[derive(Debug, Clone)]
@@ -29,30 +101,113 @@ pub(crate) struct Rest {
 
 /// The model.
 pub(crate) struct Model {
-    cast: Cast,
-    violations: Vec<Violation>,
+    known: Known,
+    requests: Requests,
+    messages: Messages,
+    trust: Trust,
+    wires: Wires,
+    bounds: Bounds,
+    answers: Answers,
+    found: Found,
 }
 
 impl Model {
     pub(crate) fn new(cast: &Cast) -> Self {
-        Self { cast: cast.clone(), violations: Vec::new() }
+        let known = Known::new(cast);
+        Self {
+            requests: Requests::default(),
+            messages: Messages::new(cast.people.len()),
+            trust: Trust::default(),
+            wires: Wires::new(cast),
+            bounds: Bounds::default(),
+            answers: Answers::default(),
+            known,
+            found: Found::default(),
+        }
     }
 
     /// Something happened at someone.
     pub(crate) fn note(&mut self, role: Role, fact: &Fact) {
         if let What::Broke(rule) = &fact.what {
-            self.violations.push(Violation { invariant: "contract", told: format!("{role:?}: {rule}") });
+            self.found.check(false, CONTRACT, || format!("{role:?}: {rule}"));
         }
-        let _ = &self.cast;
+        self.wires.note(&self.known, role, fact, &mut self.found);
+        self.bounds.note(&self.known, role, fact, &mut self.found);
+        match (role, &fact.what) {
+            (Role::Tracker(tracker), What::Durable(_, changes)) => {
+                for kept in changes {
+                    if let Kept::Tracker(change) = kept {
+                        self.known.apply_tracker(tracker, fact.at, change, &mut self.found);
+                    }
+                }
+                self.known.directories[tracker].check(&mut self.found);
+            }
+            (Role::Tracker(_), What::Told(Told::Tracker(notice))) => {
+                self.requests.on_tracker_told(fact, notice, &mut self.found);
+            }
+            (Role::Person(person), What::Durable(_, changes)) => {
+                for kept in changes {
+                    if let Kept::Peer(change) = kept {
+                        self.on_kept(person, fact, change);
+                    }
+                }
+            }
+            (Role::Person(person), What::Started(_)) => self.requests.on_started(person, fact),
+            (Role::Person(_), What::Ended) => self.requests.on_ended(fact),
+            (Role::Person(person), What::Asked(Wish::Peer(command))) => self.on_asked(person, fact, command),
+            (Role::Person(person), What::Told(Told::Peer(notice))) => self.on_told(person, fact, notice),
+            _ => {}
+        }
     }
 
     /// Everything has come to rest; the core has just been asked for `/peers`, `/rooms` and `/users` of each room.
     pub(crate) fn check_rest(&mut self, rest: &Rest) {
-        let _ = rest;
+        let Self { known, requests, messages, answers, found, .. } = self;
+        rest::check(&rest::View { known, requests, messages, answers }, rest, found);
     }
 
     /// What was found wrong since this was last asked.
     pub(crate) fn take_violations(&mut self) -> Vec<Violation> {
-        std::mem::take(&mut self.violations)
+        std::mem::take(&mut self.found.0)
+    }
+
+    fn on_asked(&mut self, person: PersonId, fact: &Fact, command: &peer::Command) {
+        self.requests.on_asked(fact, command, &mut self.found);
+        self.trust.on_asked(person, command);
+        if let peer::Command::Ask { request, .. } = command {
+            self.known.on_asked(person, request);
+            self.messages.on_asked(person, request);
+        }
+    }
+
+    fn on_told(&mut self, person: PersonId, fact: &Fact, notice: &peer::Notice) {
+        self.messages.on_told(&self.known, person, fact.node, notice, &mut self.found);
+        self.answers.on_told(fact, notice);
+        let done = self.requests.on_told(fact, notice, &mut self.found);
+        if let Some(done) = done {
+            promises::check(&self.known, &self.requests, person, fact.node, &done, &mut self.found);
+            self.answers.on_done(fact, &done);
+        } else if let peer::Notice::LoggedIn { user, .. } = notice {
+            promises::check_login(&self.known, person, user, &mut self.found);
+        }
+    }
+
+    fn on_kept(&mut self, person: PersonId, fact: &Fact, change: &peer::Change) {
+        self.trust.on_kept(&self.known, person, change, &mut self.found);
+        let released: Vec<Released> = self.known.disks[person].apply(change, &self.known.who.keys[person]);
+        self.messages.on_kept(&self.known, person, fact.node, change, &released, &mut self.found);
+        self.bounds.on_kept(&self.known, person, change, &mut self.found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_invariant_has_a_name_of_its_own_and_a_sentence() {
+        let names = INVARIANTS.iter().map(|(name, _)| *name).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(names.len(), INVARIANTS.len());
+        assert!(INVARIANTS.iter().all(|(name, sentence)| !name.is_empty() && sentence.contains(' ')));
     }
 }

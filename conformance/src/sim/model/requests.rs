@@ -1,0 +1,195 @@
+//! Processes of people, what each was asked, and what it answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use papo_proto::{
+    names::Name,
+    peer::{Command, Note, Notice, Problem, Request, interface::PeerEvent},
+    time::Time,
+    tracker,
+};
+
+use super::{Found, Invariant};
+use crate::{
+    sim::cast::PersonId,
+    world::{NodeId, fact::Fact},
+};
+
+/// Every request has one outcome.
+pub(super) const ANSWERED_ONCE: Invariant =
+    ("answered once", "a request has exactly one outcome, and there is none without a request");
+/// A machine that has stopped is silent.
+pub(super) const NOTHING_AFTER_THE_END: Invariant =
+    ("nothing after the end", "whoever told that it stopped tells nothing more");
+/// Sessions begin and end in turn.
+pub(super) const SESSIONS_ALTERNATE: Invariant =
+    ("sessions alternate", "a session that was ended begins again only when somebody asks for it, and ends once");
+
+/// How it is with the session of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Session {
+    /// It did not stand yet.
+    None,
+    /// It stands.
+    Up,
+    /// It was lost and is to come back.
+    Away,
+    /// It is over, and is to come back when somebody asks for it.
+    Over,
+}
+
+/// A process of a person.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) person: PersonId,
+    pub(super) session: Session,
+    /// The account of its last session.
+    pub(super) account: Option<Name>,
+    open: BTreeMap<u64, (Time, Request)>,
+    answered: BTreeSet<u64>,
+    stopped: bool,
+    /// Tokens that it was asked for after it had stopped.
+    late: BTreeSet<u64>,
+}
+
+/// A request that has its outcome.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) asked: Time,
+    pub(super) request: Request,
+    pub(super) problem: Option<Problem>,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    processes: BTreeMap<NodeId, Process>,
+    running: BTreeMap<PersonId, NodeId>,
+    stopped_trackers: BTreeSet<NodeId>,
+    /// Whose links people ended on purpose: they are not dialled again by themselves.
+    held: BTreeSet<(PersonId, Name)>,
+}
+
+impl Requests {
+    /// Whether someone ended the link to a user, and none came up since.
+    pub(super) fn is_held(&self, person: PersonId, user: &Name) -> bool {
+        self.held.contains(&(person, user.clone()))
+    }
+
+    /// The process that a person runs now.
+    pub(super) fn running(&self, person: PersonId) -> Option<(NodeId, &Process)> {
+        let node = *self.running.get(&person)?;
+        Some((node, self.processes.get(&node)?))
+    }
+
+    pub(super) fn process(&self, node: NodeId) -> Option<&Process> {
+        self.processes.get(&node)
+    }
+
+    pub(super) fn on_started(&mut self, person: PersonId, fact: &Fact) {
+        self.running.insert(person, fact.node);
+        self.processes.insert(
+            fact.node,
+            Process {
+                person,
+                session: Session::None,
+                account: None,
+                open: BTreeMap::new(),
+                answered: BTreeSet::new(),
+                stopped: false,
+                late: BTreeSet::new(),
+            },
+        );
+    }
+
+    pub(super) fn on_ended(&mut self, fact: &Fact) {
+        self.running.retain(|_, node| *node != fact.node);
+        self.processes.remove(&fact.node);
+    }
+
+    pub(super) fn on_asked(&mut self, fact: &Fact, command: &Command, found: &mut Found) {
+        let Some(process) = self.processes.get_mut(&fact.node) else { return };
+        let Command::Ask { token, request } = command else { return };
+        let new = process.open.insert(*token, (fact.at, request.clone())).is_none();
+        found.check(new && !process.answered.contains(token), ANSWERED_ONCE, || {
+            format!("token {token} is asked twice; that is a fault of whoever asks")
+        });
+        if process.stopped {
+            process.late.insert(*token);
+        }
+        if matches!(request, Request::Login(_) | Request::Register(_)) && process.session == Session::Over {
+            process.session = Session::None;
+        }
+    }
+
+    /// A person was told something: the request that has its outcome by it.
+    pub(super) fn on_told(&mut self, fact: &Fact, notice: &Notice, found: &mut Found) -> Option<Done> {
+        let node = fact.node;
+        let process = self.processes.get_mut(&node)?;
+        // Whoever asks a process that has stopped hears that it has.
+        let late = matches!(notice, Notice::Outcome { token, .. } if process.late.contains(token));
+        found.check(!process.stopped || late, NOTHING_AFTER_THE_END, || {
+            format!("person {} is told {notice:?} after its process stopped", process.person)
+        });
+        match notice {
+            Notice::Outcome { token, problem } => {
+                let open = process.open.remove(token);
+                let known = open.is_some() && process.answered.insert(*token);
+                found.check(known, ANSWERED_ONCE, || {
+                    format!("person {}: token {token} has an outcome again, or was never asked", process.person)
+                });
+                let (asked, request) = open?;
+                if let (Request::Disconnect { user }, None) = (&request, problem) {
+                    self.held.insert((process.person, user.clone()));
+                }
+                return Some(Done { asked, request, problem: problem.clone() });
+            }
+            Notice::Stopped { .. } => process.stopped = true,
+            Notice::Peer { what: PeerEvent::Linked, user, .. } => {
+                self.held.remove(&(process.person, user.clone()));
+            }
+            Notice::LoggedIn { user, .. } => {
+                found.check(process.session != Session::Over, SESSIONS_ALTERNATE, || {
+                    format!("person {} is logged in again, and nobody asked for it", process.person)
+                });
+                process.session = Session::Up;
+                process.account = Some(user.clone());
+            }
+            Notice::LoggedOut => {
+                found.check(process.session != Session::Over, SESSIONS_ALTERNATE, || {
+                    format!("person {} is logged out twice", process.person)
+                });
+                process.session = Session::Over;
+            }
+            Notice::Note(Note::TrackerLost { .. }) if process.session == Session::Up => process.session = Session::Away,
+            // Refused for good: that is not tried again.
+            Notice::Failed(Problem::Tracker { .. } | Problem::TrackerKeyChanged { .. })
+            | Notice::PasswordNeeded { .. } => {
+                process.session = Session::None;
+            }
+            _ => {}
+        }
+        None
+    }
+
+    pub(super) fn on_tracker_told(&mut self, fact: &Fact, notice: &tracker::Notice, found: &mut Found) {
+        // Its keeper may still look at its counters.
+        let silent = !self.stopped_trackers.contains(&fact.node) || matches!(notice, tracker::Notice::Counters { .. });
+        found.check(silent, NOTHING_AFTER_THE_END, || format!("a tracker tells {notice:?} after it stopped"));
+        if matches!(notice, tracker::Notice::Stopped) {
+            self.stopped_trackers.insert(fact.node);
+        }
+    }
+}
+
+impl Process {
+    /// The oldest request without an outcome.
+    pub(super) fn oldest_open(&self) -> Option<(Time, &Request)> {
+        self.open.values().map(|(at, request)| (*at, request)).min_by_key(|(at, _)| *at)
+    }
+
+    /// Whether it has told that it stopped.
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+}

@@ -1,0 +1,1 @@
+//! Hand-made facts for the tests of the model.

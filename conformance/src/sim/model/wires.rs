@@ -1,0 +1,117 @@
+//! What goes out: bytes, and dials.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+use memchr::memmem::Finder;
+use papo_proto::{
+    machine::ConnId,
+    peer::{Command, Notice, Request},
+};
+
+use super::{Found, Invariant, known::Known};
+use crate::{
+    sim::cast::{BYSTANDER, Cast, MARK, PersonId, Role},
+    world::{
+        NodeId,
+        fact::{Fact, What},
+        resident::{Told, Wish},
+    },
+};
+
+/// Nothing can be read on a wire.
+pub(super) const SECRECY: Invariant =
+    ("secrecy", "no name, room, text, status, password or identity key is on a wire in the clear");
+/// Nobody is aimed at a third party.
+pub(super) const NO_THIRD_PARTY: Invariant =
+    ("no third party", "whoever dials, dials its tracker, someone who listens, or whom its person named");
+
+/// See the [module](self).
+pub(super) struct Wires {
+    /// What must never be sent, and what to call it.
+    secrets: Vec<(Finder<'static>, String)>,
+    /// The longest of them.
+    longest: usize,
+    /// The end of what was sent on each connection, as far as a secret might begin there.
+    tails: BTreeMap<(NodeId, ConnId), Vec<u8>>,
+    /// Where somebody listens, or did.
+    listening: BTreeSet<SocketAddr>,
+    named: BTreeSet<(PersonId, SocketAddr)>,
+    hostile: bool,
+}
+
+impl Wires {
+    pub(super) fn new(cast: &Cast) -> Self {
+        // Identity keys cross the wire in the second and third message of a handshake, encrypted.
+        let people = cast.people.iter().map(|person| (person.identity.key(), person.name.to_string()));
+        let trackers = cast.trackers.iter().map(|tracker| (tracker.identity.key(), tracker.host_name.clone()));
+        let keys = people.chain(trackers);
+        let mut secrets = vec![(MARK.as_bytes().to_vec(), "something marked".to_owned())];
+        secrets.extend(keys.map(|(key, name)| (key.0.to_vec(), format!("the key of {name}"))));
+        // All but the mark of a password is random.
+        secrets.extend(
+            cast.people
+                .iter()
+                .map(|person| (person.password.0[MARK.len()..].to_vec(), format!("the password of {}", person.name))),
+        );
+        Self {
+            longest: secrets.iter().map(|(secret, _)| secret.len()).max().unwrap_or_default(),
+            secrets: secrets.iter().map(|(secret, what)| (Finder::new(secret).into_owned(), what.clone())).collect(),
+            tails: BTreeMap::new(),
+            listening: BTreeSet::new(),
+            named: BTreeSet::new(),
+            hostile: false,
+        }
+    }
+
+    pub(super) fn note(&mut self, known: &Known, role: Role, fact: &Fact, found: &mut Found) {
+        if role == Role::Hostile {
+            // It says and dials what it likes.
+            self.hostile = true;
+            return;
+        }
+        match (role, &fact.what) {
+            (_, What::Sent(conn, bytes)) => self.on_sent(role, fact.node, *conn, bytes, found),
+            (_, What::Closed(conn, _) | What::Hung(conn)) => {
+                self.tails.remove(&(fact.node, *conn));
+            }
+            (_, What::Ended) => self.tails.retain(|(node, _), _| *node != fact.node),
+            (_, What::Told(Told::Peer(Notice::Ready { listen, .. }))) => {
+                self.listening.insert(*listen);
+            }
+            (
+                Role::Person(person),
+                What::Asked(Wish::Peer(Command::Ask { request: Request::Connect { address }, .. })),
+            ) => {
+                self.named.insert((person, *address));
+            }
+            (Role::Person(person), What::Dialled(_, address)) => {
+                let part = &known.who.cast.people[person];
+                let tracker = part.tracker.map(|tracker| known.who.cast.trackers[tracker].address());
+                // Whoever is hostile may claim to listen in the network that everyone here is in; that is told on.
+                let claimed = self.hostile && address.ip() != BYSTANDER && address.port() >= 1024;
+                let may = tracker == Some(*address)
+                    || self.listening.contains(address)
+                    || self.named.contains(&(person, *address))
+                    || claimed;
+                found.check(may, NO_THIRD_PARTY, || format!("person {person} dials {address}"));
+            }
+            (Role::Tracker(tracker), What::Dialled(_, address)) => {
+                found.check(false, NO_THIRD_PARTY, || format!("tracker {tracker} dials {address}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn on_sent(&mut self, role: Role, node: NodeId, conn: ConnId, bytes: &[u8], found: &mut Found) {
+        let tail = self.tails.entry((node, conn)).or_default();
+        tail.extend_from_slice(bytes);
+        for (secret, what) in &self.secrets {
+            found.check(secret.find(tail).is_none(), SECRECY, || format!("{role:?} sends {what} in the clear"));
+        }
+        let over = tail.len().saturating_sub(self.longest - 1);
+        tail.drain(..over);
+    }
+}
