@@ -30,7 +30,7 @@ use papo_proto::{
 use papo_runtime_mio::{Handle, Node, Options, Reactor, Recorder, data_dir::DataDir, random_seed};
 use papo_tracker::{Hosting, HostingOptions};
 use signal_hook::{
-    consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals,
 };
 
@@ -86,7 +86,7 @@ pub(crate) enum Face {
 /// When it can't start, or can't go on.
 pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     // From the first moment on, so that a signal while it starts is not lost.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT])?;
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1])?;
     let limits = Limits::default();
     let directory = DataDir::open(&settings.data)?;
     let (secret, is_new) = directory.secret("identity.key")?;
@@ -346,6 +346,11 @@ fn listen_to_signals(
                 if face == Face::Terminal {
                     inbox.push(Input::Resumed);
                 }
+                continue;
+            }
+            if signal == SIGUSR1 {
+                // A peer with too many commands before this one is asked again by the next signal.
+                drop(peer.try_send(Command::Count));
                 continue;
             }
             if face == Face::Terminal && signal == SIGINT {

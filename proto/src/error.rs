@@ -3,7 +3,7 @@
 //! Every way in which a connection can be refused or cut short is one [`Fault`]. A machine counts each and tells its
 //! host; nothing else is told to the remote than a close, so a fault teaches an attacker nothing.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Who is to blame for a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +65,8 @@ faults! {
     FrameTimeout, Misbehaved, "a frame took too long";
     /// Nobody logged in.
     LoginTimeout, Misbehaved, "nobody logged in";
-    /// Too many requests wait.
-    TooManyRequests, Misbehaved, "too many requests wait";
+    /// Too many messages at the wrong time, or too many wrong passwords.
+    TooManyFailures, Misbehaved, "too many attempts failed";
     /// It reads too slowly.
     SlowReader, Misbehaved, "it reads too slowly";
     /// It sent nothing for too long.
@@ -83,12 +83,20 @@ faults! {
     Blocked, Misbehaved, "a blocked peer";
     /// It is oneself.
     Oneself, Misbehaved, "a connection to oneself";
+    /// The other end takes no link from here.
+    Refused, Circumstance, "the other end refused";
 }
 
-/// How often each fault happened since the start.
+/// How often each fault happened since the start. In a recording, a list of those that did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters {
     counts: Vec<u64>,
+}
+
+impl Serialize for Counters {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
 }
 
 impl Default for Counters {

@@ -102,6 +102,9 @@ fn notice(notice: &Notice) -> Option<Value> {
         Notice::Pinged { user, us } => json!({
             "event": "latency", "target": user, "status": Speed::of_us(*us).word(), "ms": milliseconds(*us),
         }),
+        Notice::Counters { counters, links, unacknowledged } => json!({
+            "event": "counters", "links": links, "unacknowledged": unacknowledged, "faults": counters,
+        }),
         Notice::Note(note) => {
             json!({ "event": "notice", "code": sentences::note_code(note), "text": sentences::note(note) })
         }

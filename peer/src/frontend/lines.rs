@@ -115,6 +115,9 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         Notice::Message(incoming) => vec![Shown::Message(message(incoming, me))],
         Notice::Digits { user, digits } => vec![Shown::Notice(all(sentences::digits(user, digits)))],
         Notice::Pinged { user, us } => plain(sentences::answered(user, *us)),
+        Notice::Counters { counters, links, unacknowledged } => {
+            vec![Shown::Notice(all(sentences::counters(counters, *links, *unacknowledged)))]
+        }
         Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(one(sentences::note(note)))],
         Notice::Note(note) => plain(sentences::note(note)),
         Notice::Failed(problem) => vec![Shown::Error(one(sentences::problem(problem)))],

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use papo_proto::{
-    error::Fault,
+    error::{Counters, Fault},
     escape::{self, quoted},
     identity::Key,
     machine::Refusal,
@@ -225,6 +225,14 @@ pub(crate) fn stopped(unacknowledged: usize) -> Option<String> {
     }
 }
 
+/// How things stand.
+pub(crate) fn counters(counters: &Counters, links: usize, unacknowledged: usize) -> Vec<String> {
+    let faults = counters.iter().map(|(fault, count)| format!("{count} times: {fault}"));
+    let faults = faults.collect::<Vec<_>>();
+    let head = format!("links: {links}; messages that wait for someone: {unacknowledged}; refused or cut");
+    if faults.is_empty() { vec![format!("{head}: nothing")] } else { [vec![head + ":"], faults].concat() }
+}
+
 /// The heads of the list of peers.
 pub(crate) const PEER_COLUMNS: [&str; 5] = ["user", "status", "room", "address", ""];
 
@@ -327,6 +335,9 @@ pub(crate) fn note(note: &Note) -> String {
         Note::Dropped { user, count: 1 } => format!("one message will not reach {user}"),
         Note::Dropped { user, count } => format!("{count} messages will not reach {user}"),
         Note::LinkFault { user, fault: why, .. } => format!("the link to {user} was cut: {}", fault(*why)),
+        Note::Refused { user } => {
+            format!("{user} takes no link from you at present; what you say to {user} tries it again")
+        }
         Note::Strangers { count: 1, fault: why, address } => {
             format!("a connection from {address} was refused: {}", fault(*why))
         }
@@ -351,6 +362,7 @@ pub(crate) const fn note_code(note: &Note) -> &'static str {
         Note::Waiting { .. } => "waiting",
         Note::Dropped { .. } => "dropped",
         Note::LinkFault { .. } => "link_fault",
+        Note::Refused { .. } => "refused",
         Note::Strangers { .. } => "strangers",
         Note::OtherPort { .. } => "other_port",
         Note::Trusted { .. } => "trusted",
@@ -491,7 +503,7 @@ pub(crate) const fn fault(fault: Fault) -> &'static str {
         Fault::HandshakeTimeout => "the handshake took too long",
         Fault::FrameTimeout => "a message took too long",
         Fault::LoginTimeout => "nobody logged in in time",
-        Fault::TooManyRequests => "too many requests",
+        Fault::TooManyFailures => "too much went wrong",
         Fault::SlowReader => "it reads too slowly",
         Fault::Silent => "nothing was heard for too long",
         Fault::Cut => "it broke off",
@@ -500,6 +512,7 @@ pub(crate) const fn fault(fault: Fault) -> &'static str {
         Fault::UnfinishedBytes => "it takes too much memory",
         Fault::Blocked => "you have blocked it",
         Fault::Oneself => "it is you",
+        Fault::Refused => "it takes no link from you",
     }
 }
 

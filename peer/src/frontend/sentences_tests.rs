@@ -23,6 +23,7 @@ pub(in crate::frontend) fn every_note() -> Vec<Note> {
         Note::Dropped { user: user.clone(), count: 1 },
         Note::Dropped { user: user.clone(), count: 2 },
         Note::LinkFault { user: user.clone(), address: None, fault: Fault::Silent },
+        Note::Refused { user: user.clone() },
         Note::Strangers { count: 1, fault: Fault::NotPapo, address: ([10, 0, 0, 2], 1).into() },
         Note::Strangers { count: 9, fault: Fault::Handshake, address: ([10, 0, 0, 2], 1).into() },
         Note::OtherPort { wanted: 6061 },

@@ -9,15 +9,16 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Incoming, State};
+pub use super::problem::{Note, Problem};
 use crate::{
-    error::Fault,
+    error::Counters,
     identity::{Identity, Key},
     limits::Limits,
     machine::Refusal,
     names::Name,
     rng::Seed,
     time::Wall,
-    wire::tracker::{Failure, PasswordHash, Profile, RoomEvent, Status, StatusText, Token},
+    wire::tracker::{PasswordHash, Profile, RoomEvent, Status, StatusText, Token},
 };
 
 /// Which tracker.
@@ -92,6 +93,8 @@ pub enum Command {
         /// Whether.
         open: bool,
     },
+    /// Report [`Notice::Counters`].
+    Count,
     /// Say goodbye to all, flush, and report [`Notice::Stopped`].
     Quit,
 }
@@ -410,6 +413,15 @@ pub enum Notice {
         /// There and back, in microseconds.
         us: u64,
     },
+    /// How things stand: answers [`Command::Count`].
+    Counters {
+        /// How often each fault happened.
+        counters: Counters,
+        /// Links that are up.
+        links: usize,
+        /// Messages that wait for receivers.
+        unacknowledged: usize,
+    },
     /// Something that the person should know.
     Note(Note),
     /// Something failed that nobody asked for just now.
@@ -426,274 +438,4 @@ pub enum Notice {
         /// Messages that wait for receivers; they are sent at the next start.
         unacknowledged: usize,
     },
-}
-
-/// Something that the person should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Note {
-    /// The connection to the tracker is lost; it is dialled again.
-    TrackerLost {
-        /// `HOST:PORT`.
-        tracker: String,
-        /// How long until then, in milliseconds.
-        retry_ms: u64,
-    },
-    /// The account logged in elsewhere; this session ended and is not dialled again.
-    Replaced,
-    /// The tracker ends.
-    TrackerQuit,
-    /// A tracker's key was pinned on first use.
-    TrackerPinned {
-        /// `HOST:PORT`.
-        tracker: String,
-        /// Its key.
-        key: Key,
-    },
-    /// Someone's key changed; nothing is exchanged until it is accepted.
-    KeyChanged {
-        /// Whose.
-        user: Name,
-        /// The pinned one.
-        old: Key,
-        /// The one shown now.
-        new: Key,
-    },
-    /// Something said waits for receivers that are not linked.
-    Waiting {
-        /// Who.
-        user: Name,
-        /// How many messages.
-        count: usize,
-    },
-    /// Something said will not reach a receiver: it left the room or is blocked.
-    Dropped {
-        /// Who.
-        user: Name,
-        /// How many messages.
-        count: usize,
-    },
-    /// A link was cut short.
-    LinkFault {
-        /// With whom.
-        user: Name,
-        /// Where.
-        address: Option<SocketAddr>,
-        /// Why.
-        fault: Fault,
-    },
-    /// Connections from strangers were refused or cut short since this was last told.
-    Strangers {
-        /// How many.
-        count: u64,
-        /// Why the last one was.
-        fault: Fault,
-        /// Where it came from.
-        address: SocketAddr,
-    },
-    /// This peer may listen on another port than the usual one.
-    OtherPort {
-        /// The one that was taken.
-        wanted: u16,
-    },
-    /// The key of someone was accepted.
-    Trusted {
-        /// Whose.
-        user: Name,
-        /// The key.
-        key: Key,
-    },
-    /// Someone is not talked to any more, or again.
-    Blocked {
-        /// Whom.
-        user: Name,
-        /// Whether.
-        blocked: bool,
-    },
-}
-
-/// Why something could not be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Problem {
-    /// The tracker refused.
-    Tracker {
-        /// Why.
-        failure: Failure,
-    },
-    /// Nothing answers there.
-    TrackerUnreachable {
-        /// `HOST:PORT`.
-        tracker: String,
-        /// Why.
-        reason: Refusal,
-    },
-    /// The host name is not known.
-    TrackerUnknownHost {
-        /// The name.
-        host: String,
-    },
-    /// What answers is no tracker, or the channel failed.
-    TrackerFault {
-        /// `HOST:PORT`.
-        tracker: String,
-        /// How.
-        fault: Fault,
-    },
-    /// The tracker's key is not the pinned or the named one.
-    TrackerKeyChanged {
-        /// `HOST:PORT`.
-        tracker: String,
-        /// Expected.
-        expected: Key,
-        /// Shown.
-        shown: Key,
-    },
-    /// The tracker's key is not known and was not confirmed.
-    TrackerNotTrusted {
-        /// `HOST:PORT`.
-        tracker: String,
-        /// Shown.
-        key: Key,
-    },
-    /// That needs a tracker, and none was given.
-    NoTracker,
-    /// That needs a session with the tracker.
-    NotLoggedIn,
-    /// That needs a session with the tracker, which does not stand at present and is tried again.
-    TrackerAway,
-    /// The session ended or did not answer before it was done.
-    TrackerSilent,
-    /// Registering needs a password.
-    PasswordMissing,
-    /// This peer is not in that room.
-    NotInRoom {
-        /// Which.
-        room: Name,
-    },
-    /// Nobody by that name is known.
-    UnknownUser {
-        /// Which.
-        user: Name,
-    },
-    /// That is oneself.
-    Oneself,
-    /// A link to that peer stands.
-    AlreadyLinked {
-        /// Whom.
-        user: Name,
-    },
-    /// No link to that peer stands.
-    NotLinked {
-        /// Whom.
-        user: Name,
-    },
-    /// A peer cannot be reached.
-    Unreachable {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        reason: Refusal,
-    },
-    /// What answers there is no peer, or the channel failed.
-    LinkFault {
-        /// Where.
-        address: SocketAddr,
-        /// How.
-        fault: Fault,
-    },
-    /// Someone is blocked here.
-    Blocked {
-        /// Whom.
-        user: Name,
-    },
-    /// Someone's key changed and was not accepted.
-    KeyChanged {
-        /// Whose.
-        user: Name,
-    },
-    /// There is no changed key to accept.
-    NothingToTrust {
-        /// Whose.
-        user: Name,
-    },
-    /// Nothing was said.
-    TextEmpty,
-    /// The text is too long for one message.
-    TextTooLong {
-        /// Its length in bytes.
-        bytes: usize,
-        /// The longest that can be said.
-        max: usize,
-    },
-    /// Too much waits for that receiver.
-    TooMuchWaiting {
-        /// Whom.
-        user: Name,
-    },
-    /// Nobody is there to hear it.
-    NobodyLinked,
-    /// It took too long.
-    TimedOut,
-    /// Too many requests are under way.
-    TooManyRequests,
-    /// A number is out of its range.
-    OutOfRange,
-    /// The program ends.
-    Stopping,
-}
-
-impl Problem {
-    /// The word for it in scripts: the `code` of an `error` event.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Tracker { failure } => match failure {
-                Failure::BadCredentials => "bad_credentials",
-                Failure::NameTaken => "name_taken",
-                Failure::RegistrationClosed => "registration_closed",
-                Failure::BadToken => "bad_token",
-                Failure::NotLoggedIn => "not_logged_in",
-                Failure::AlreadyLoggedIn => "already_logged_in",
-                Failure::UnknownUser => "unknown_user",
-                Failure::UnknownRoom => "unknown_room",
-                Failure::RoomFull => "room_full",
-                Failure::RoomExists => "room_exists",
-                Failure::NotMember => "not_member",
-                Failure::NotOwner => "not_owner",
-                Failure::OutOfRange => "out_of_range",
-                Failure::TooManyRooms => "too_many_rooms",
-                Failure::Full => "full",
-                Failure::Busy => "busy",
-            },
-            Self::TrackerUnreachable { .. } => "tracker_unreachable",
-            Self::TrackerUnknownHost { .. } => "tracker_unknown_host",
-            Self::TrackerFault { .. } => "tracker_fault",
-            Self::TrackerKeyChanged { .. } => "tracker_key_changed",
-            Self::TrackerNotTrusted { .. } => "tracker_not_trusted",
-            Self::NoTracker => "no_tracker",
-            Self::NotLoggedIn => "not_logged_in",
-            Self::TrackerAway => "tracker_away",
-            Self::TrackerSilent => "tracker_silent",
-            Self::PasswordMissing => "password_missing",
-            Self::NotInRoom { .. } => "not_in_room",
-            Self::UnknownUser { .. } => "unknown_user",
-            Self::Oneself => "oneself",
-            Self::AlreadyLinked { .. } => "already_linked",
-            Self::NotLinked { .. } => "not_linked",
-            Self::Unreachable { .. } => "unreachable",
-            Self::LinkFault { .. } => "link_fault",
-            Self::Blocked { .. } => "blocked",
-            Self::KeyChanged { .. } => "key_changed",
-            Self::NothingToTrust { .. } => "nothing_to_trust",
-            Self::TextEmpty => "text_empty",
-            Self::TextTooLong { .. } => "text_too_long",
-            Self::TooMuchWaiting { .. } => "too_much_waiting",
-            Self::NobodyLinked => "nobody_linked",
-            Self::TimedOut => "timed_out",
-            Self::TooManyRequests => "too_many_requests",
-            Self::OutOfRange => "out_of_range",
-            Self::Stopping => "stopping",
-        }
-    }
 }

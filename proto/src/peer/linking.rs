@@ -27,8 +27,6 @@ use crate::{
 
 /// How long the larger key leaves dialling to the smaller, so that two seldom dial each other at once.
 const YIELD_MS: u64 = 1_000;
-/// How long a connection that is doubted has to answer.
-pub(super) const GRACE_MS: u64 = 5_000;
 
 impl Peer {
     /// Whether this peer wants a link to a person: something waits for it, it is talked to, or a room is shared.
@@ -205,6 +203,9 @@ impl Peer {
     /// A dial did not lead to a channel: the next address, or a wait.
     pub(super) fn on_dial_failed(&mut self, now: Time, conn: ConnId, why: Result<Fault, Refusal>, out: &mut Out) {
         let Some(link) = self.forget_link(conn) else { return };
+        if let Ok(fault) = why {
+            self.counters.count(fault);
+        }
         if let Some(token) = link.asked_by {
             self.connecting.remove(&token);
             let address = link.remote;
@@ -258,6 +259,7 @@ impl Peer {
                 channel.handle_bytes(bytes);
             }
         }
+        let mut progressed = false;
         loop {
             let Some(link) = self.links.find_mut(conn) else { return };
             let awaited = matches!(link.stage, Stage::Greeting { hello: Some(_), .. });
@@ -269,20 +271,17 @@ impl Peer {
             match out.send_with(conn, |reply| channel.next_step(max, reply)) {
                 Ok(None) => break,
                 Ok(Some(Step::Identified(key))) => self.on_link_identified(now, conn, key, out),
-                Ok(Some(Step::Established(key))) => self.on_link_established(now, conn, key, out),
+                Ok(Some(Step::Established(key))) => self.on_link_established(now, conn, key),
                 Ok(Some(Step::Message(message))) => match ToPeer::from_bytes(&message) {
                     Ok(message) => self.on_link_message(now, conn, message, out),
-                    Err(_) => return self.on_link_fault(now, conn, Fault::Malformed, out),
+                    Err(_) => return self.cut(now, conn, Fault::Malformed, out),
                 },
-                Err(fault) => return self.on_link_fault(now, conn, fault, out),
+                Err(fault) => return self.cut(now, conn, fault, out),
             }
+            progressed = true;
         }
         self.set_reading(conn, out);
-    }
-
-    fn on_link_fault(&mut self, now: Time, conn: ConnId, fault: Fault, out: &mut Out) {
-        out.close(conn, CloseHow::Abort);
-        self.on_link_lost(now, conn, Some(fault), out);
+        self.time_frame(now, conn, progressed);
     }
 
     /// The dialled end has shown its key; it has not seen ours yet.
@@ -291,7 +290,7 @@ impl Peer {
         let known = self.person_with(&key);
         let Some(link) = self.links.find_mut(conn) else { return };
         if link.expected.is_some_and(|expected| expected != key) {
-            return self.on_link_fault(now, conn, Fault::UnexpectedKey, out);
+            return self.cut(now, conn, Fault::UnexpectedKey, out);
         }
         if up && let (Some(token), Some((_, user))) = (link.asked_by.take(), known) {
             self.connecting.remove(&token);
@@ -305,9 +304,9 @@ impl Peer {
         }
     }
 
-    fn on_link_established(&mut self, now: Time, conn: ConnId, key: Key, out: &mut Out) {
-        if key == self.identity.key() {
-            return self.on_link_fault(now, conn, Fault::Oneself, out);
+    fn on_link_established(&mut self, now: Time, conn: ConnId, key: Key) {
+        if self.people.is_key_blocked(&key) {
+            return self.turn_away(conn, Goodbye::Blocked, Fault::Blocked);
         }
         let tracker = self.session.account.is_some().then_some(self.session.key).flatten();
         let hello = ToPeer::Hello { name: self.me.clone(), tracker, have: self.private_have(&key) };
@@ -329,7 +328,7 @@ impl Peer {
             (_, ToPeer::Bye { reason }) => self.on_link_bye(now, conn, reason, out),
             (Stage::Up, message) => self.on_message(now, conn, message, out),
             (Stage::Greeting { .. } | Stage::Dialling | Stage::Channel, _) => {
-                self.on_link_fault(now, conn, Fault::Unexpected, out);
+                self.cut(now, conn, Fault::Unexpected, out);
             }
         }
     }
@@ -343,10 +342,10 @@ impl Peer {
             return;
         }
         if self.people.is_key_blocked(&key) {
-            return self.refuse_link(conn, Goodbye::Blocked);
+            return self.turn_away(conn, Goodbye::Blocked, Fault::Blocked);
         }
         if !usable {
-            return self.refuse_link(conn, Goodbye::Disconnected);
+            return self.turn_away(conn, Goodbye::Disconnected, Fault::UnexpectedKey);
         }
         let (dialled, address, asked_by) = (link.dialled, link.remote, link.asked_by.take());
         let Stage::Greeting { hello: Some((_, _, have)), .. } = &link.stage else { return };
@@ -399,8 +398,7 @@ impl Peer {
 
     /// Takes a connection out, and answers the pings over it.
     fn forget_link(&mut self, conn: ConnId) -> Option<Link> {
-        self.timers.clear(Timer::Progress(conn));
-        self.timers.clear(Timer::Alive(conn));
+        self.clear_timers(conn);
         let mut link = self.links.remove(conn)?;
         if let Some((_, user)) = &link.person {
             for (token, _) in std::mem::take(&mut link.pings).into_values() {
@@ -419,6 +417,12 @@ impl Peer {
         {
             person.dialling = None;
         }
+    }
+
+    /// Ends a connection with a goodbye, for a fault of its own.
+    pub(super) fn turn_away(&mut self, conn: ConnId, reason: Goodbye, fault: Fault) {
+        self.counters.count(fault);
+        self.refuse_link(conn, reason);
     }
 
     /// Ends a connection with a goodbye, as part of this event's output.
@@ -467,21 +471,31 @@ impl Peer {
 
     fn on_link_bye(&mut self, now: Time, conn: ConnId, reason: Goodbye, out: &mut Out) {
         out.close(conn, CloseHow::Flush);
-        let person = self.links.find(conn).and_then(|link| link.person.clone());
+        let Some(link) = self.links.find(conn) else { return };
+        let (person, dialling, up) = (link.person.clone(), link.dialled && !link.is_up(), link.is_up());
         match reason {
             Goodbye::Duplicate => return self.on_link_duplicate(now, conn),
             Goodbye::Blocked | Goodbye::Disconnected => {
-                if let Some(person) = person.and_then(|id| self.people.find_mut(&id)) {
-                    person.held = true;
+                if let Some(id) = person {
+                    if let Some(person) = self.people.find_mut(&id) {
+                        person.held = true;
+                    }
+                    if up || self.outbox_waits(&id) {
+                        self.note(Note::Refused { user: id.1 });
+                    }
                 }
             }
             Goodbye::Quit | Goodbye::Replaced | Goodbye::Busy => {}
         }
-        if self.links.find(conn).is_some_and(|link| link.dialled && !link.is_up()) {
-            let held = matches!(reason, Goodbye::Blocked | Goodbye::Disconnected);
-            return self.on_dial_failed(now, conn, Ok(if held { Fault::Blocked } else { Fault::Cut }), out);
+        if dialling {
+            return self.on_dial_failed(now, conn, Ok(Fault::Refused), out);
         }
         self.on_link_lost(now, conn, None, out);
+    }
+
+    /// Whether something that was said waits for someone.
+    fn outbox_waits(&self, id: &PersonId) -> bool {
+        self.people.find(id).and_then(|person| person.pinned).is_some_and(|key| self.outbox.waiting(&key) > 0)
     }
 
     /// The other end says that another link stays. It stands, or is about to; where it does not, it is missed soon.
@@ -529,34 +543,6 @@ impl Peer {
         {
             let wait = person.redial.next_wait(&mut self.jitter);
             self.timers.set_earlier(Timer::Dial(key), now + wait);
-        }
-    }
-
-    /// A link has 5 s to answer, or it is given up.
-    pub(super) fn doubt_link(&mut self, now: Time, conn: ConnId) {
-        let Some(link) = self.links.find_mut(conn) else { return };
-        if link.doubted.is_none() {
-            let until = now + ms(GRACE_MS);
-            link.doubted = Some(until);
-            self.timers.set_earlier(Timer::Alive(conn), until);
-            self.ping_link(conn);
-        }
-    }
-
-    pub(super) fn ping_link(&mut self, conn: ConnId) {
-        if self.links.find(conn).is_some_and(Link::is_up) {
-            let nonce = self.nonces.next_u64();
-            self.say_to_peer(conn, ToPeer::Ping { nonce });
-        }
-    }
-
-    pub(super) fn on_pong(&mut self, now: Time, conn: ConnId, nonce: u64) {
-        let Some(link) = self.links.find_mut(conn) else { return };
-        let (Some((token, sent)), Some(id)) = (link.pings.remove(&nonce), link.person.clone()) else { return };
-        if self.connecting.remove(&token).is_some() {
-            let us = u64::try_from((now - sent).as_micros()).unwrap_or(u64::MAX);
-            self.tell(Notice::Pinged { user: id.1, us });
-            self.outcome(token, None);
         }
     }
 

@@ -19,12 +19,11 @@ use std::{
 use super::{
     change::{Change, LeftRoom, Realm, State, Unacknowledged},
     interface::{Command, Note, Notice, Problem, Start},
-    link::{Links, Stage},
-    linking::GRACE_MS,
+    link::Links,
     outbox::{Message, Outbox, Place},
     people::{People, PersonId},
     redial::Redial,
-    session::{self, Session},
+    session::Session,
 };
 use crate::{
     channel::{Channel, StaticKey},
@@ -58,6 +57,8 @@ pub(super) enum Timer {
     Progress(ConnId),
     /// Ping a connection, or give it up.
     Alive(ConnId),
+    /// A frame of a connection has to be whole by then.
+    Frame(ConnId),
     /// Dial the person with this key.
     Dial(Key),
     /// A request has to be answered by then.
@@ -385,6 +386,7 @@ impl Peer {
                 Timer::Tracker => self.start_session(now, out),
                 Timer::Progress(conn) => self.on_no_progress(now, conn, out),
                 Timer::Alive(conn) => self.on_alive_due(now, conn, out),
+                Timer::Frame(conn) => self.on_frame_due(now, conn, out),
                 Timer::Dial(key) => self.on_dial_due(now, key, out),
                 Timer::Ask(token) => self.on_ask_expired(now, token, out),
                 Timer::Room(room) => self.release_entries(now, room),
@@ -406,6 +408,11 @@ impl Peer {
                     self.set_reading(conn, out);
                 }
             }
+            Command::Count => self.tell(Notice::Counters {
+                counters: self.counters.clone(),
+                links: self.links.all_up().count(),
+                unacknowledged: self.outbox.len(),
+            }),
             Command::Quit => self.on_quit(now, out),
         }
     }
@@ -428,91 +435,6 @@ impl Peer {
         }
         if !first {
             self.on_network_doubted(now);
-        }
-    }
-
-    /// Connections have 5 s to answer, and waits for the next attempt are cut short.
-    fn on_network_doubted(&mut self, now: Time) {
-        for (_, conn) in self.links.all_up().collect::<Vec<_>>() {
-            self.doubt_link(now, conn);
-        }
-        if let session::Stage::Up(conn) = self.session.stage {
-            self.ping_tracker(conn);
-            self.session.doubted = Some(now + ms(GRACE_MS));
-            self.timers.set_earlier(Timer::Alive(conn), now + ms(GRACE_MS));
-        }
-        let soon = now + self.jitter.jittered(ms(self.limits.redial_ms_min));
-        if self.timers.at(Timer::Tracker).is_some() {
-            self.session.redial.reset();
-            self.timers.set_earlier(Timer::Tracker, soon);
-        }
-        let keys = self.people.iter().filter_map(|(_, person)| person.usable_key()).collect::<Vec<_>>();
-        for key in keys {
-            if self.timers.at(Timer::Dial(key)).is_some() {
-                self.timers.set_earlier(Timer::Dial(key), soon);
-            }
-        }
-    }
-
-    /// A connection has been silent for a while, or for too long.
-    fn on_alive_due(&mut self, now: Time, conn: ConnId, out: &mut Out) {
-        let tracker = self.session.conn() == Some(conn);
-        let (heard, doubted, reading) = if tracker {
-            (&mut self.session.heard, &mut self.session.doubted, self.session.reading)
-        } else {
-            let Some(link) = self.links.find_mut(conn) else { return };
-            (&mut link.heard, &mut link.doubted, link.reading)
-        };
-        if !reading {
-            // What is not read on purpose can't be heard.
-            (*heard, *doubted) = (now, None);
-        }
-        let (heard, doubted) = (*heard, *doubted);
-        if now - heard >= ms(self.limits.silence_ms_max) || doubted.is_some_and(|until| until <= now) {
-            out.close(conn, CloseHow::Abort);
-            if tracker {
-                self.on_tracker_lost(now, Some(Fault::Silent), out);
-            } else {
-                self.on_link_lost(now, conn, Some(Fault::Silent), out);
-            }
-            return;
-        }
-        if tracker {
-            self.ping_tracker(conn);
-        } else {
-            self.ping_link(conn);
-        }
-        self.set_alive(now, conn, heard);
-        if let Some(until) = doubted {
-            self.timers.set_earlier(Timer::Alive(conn), until);
-        }
-    }
-
-    /// Sets the next look at a connection that was last heard at `heard`.
-    pub(super) fn set_alive(&mut self, now: Time, conn: ConnId, heard: Time) {
-        let next = now + self.jitter.jittered(ms(self.limits.ping_after_ms));
-        let last = heard + ms(self.limits.silence_ms_max);
-        self.timers.set(Timer::Alive(conn), if last > now { next.min(last) } else { next });
-    }
-
-    fn on_no_progress(&mut self, now: Time, conn: ConnId, out: &mut Out) {
-        out.close(conn, CloseHow::Abort);
-        if self.session.conn() == Some(conn) {
-            match self.session.stage {
-                session::Stage::Channel(_) => self.on_tracker_lost(now, Some(Fault::HandshakeTimeout), out),
-                session::Stage::LoggingIn(_) | session::Stage::Up(_) => {
-                    self.on_tracker_lost(now, Some(Fault::Silent), out);
-                }
-                session::Stage::Dialling(..)
-                | session::Stage::Off
-                | session::Stage::Resolving(_)
-                | session::Stage::Confirming(_)
-                | session::Stage::Waiting => self.on_tracker_refused(now, conn, Refusal::TimedOut, out),
-            }
-        } else if self.links.find(conn).is_some_and(|link| matches!(link.stage, Stage::Dialling)) {
-            self.on_dial_failed(now, conn, Err(Refusal::TimedOut), out);
-        } else {
-            self.on_link_lost(now, conn, Some(Fault::HandshakeTimeout), out);
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
     people::{Person, PersonId, Shown},
 };
 use crate::{
+    error::Fault,
     identity::Key,
     machine::ConnId,
     names::Name,
@@ -96,7 +97,7 @@ impl Peer {
         }
         if same_tracker && self.session.up().is_some() {
             if !self.ask_identity(conn, key) {
-                return self.refuse_link(conn, Goodbye::Busy);
+                return self.turn_away(conn, Goodbye::Busy, Fault::TooManyConnections);
             }
             if let Some(link) = self.links.find_mut(conn)
                 && let Stage::Greeting { asked, .. } = &mut link.stage
@@ -155,7 +156,7 @@ impl Peer {
 
     fn on_link_named(&mut self, now: Time, conn: ConnId, key: Key, id: &PersonId) {
         if !self.people.has_room_for(id) {
-            return self.refuse_link(conn, Goodbye::Busy);
+            return self.turn_away(conn, Goodbye::Busy, Fault::TooManyConnections);
         }
         match self.people.show_key(id, key) {
             Shown::Same => self.on_link_up(now, conn, id),
@@ -163,10 +164,10 @@ impl Peer {
                 self.pin(id, key);
                 self.on_link_up(now, conn, id);
             }
-            Shown::ChangedBefore => self.refuse_link(conn, Goodbye::Disconnected),
+            Shown::ChangedBefore => self.turn_away(conn, Goodbye::Disconnected, Fault::UnexpectedKey),
             Shown::Changed { old } => {
                 self.note(Note::KeyChanged { user: id.1.clone(), old, new: key });
-                self.refuse_link(conn, Goodbye::Disconnected);
+                self.turn_away(conn, Goodbye::Disconnected, Fault::UnexpectedKey);
             }
         }
     }
@@ -190,6 +191,7 @@ impl Peer {
             .up(&old)
             .filter(|conn| self.links.find(*conn).is_some_and(|link| link.person.as_ref() == Some(id)));
         if let Some(conn) = link {
+            self.counters.count(Fault::UnexpectedKey);
             self.end_link(conn, Goodbye::Disconnected, out);
         }
     }

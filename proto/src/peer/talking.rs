@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::Fault,
     identity::Key,
-    machine::{Action, CloseHow, ConnId},
+    machine::{Action, ConnId},
     names::Name,
     room::Offer,
     time::Time,
@@ -257,10 +257,7 @@ impl Peer {
             ToPeer::EntryAck { room, have } => self.on_acknowledged(conn, key, Some(room), have),
             ToPeer::Private { message } => self.on_private(conn, key, &person, message),
             ToPeer::PrivateAck { have } => self.on_acknowledged(conn, key, None, have),
-            ToPeer::Hello { .. } | ToPeer::Bye { .. } => {
-                out.close(conn, CloseHow::Abort);
-                self.on_link_lost(now, conn, Some(Fault::Unexpected), out);
-            }
+            ToPeer::Hello { .. } | ToPeer::Bye { .. } => self.cut(now, conn, Fault::Unexpected, out),
         }
     }
 
@@ -294,8 +291,7 @@ impl Peer {
 
     fn on_entry(&mut self, now: Time, conn: ConnId, author: Key, person: &PersonId, entry: SignedEntry, out: &mut Out) {
         if entry.entry.author != author || !entry.verify() {
-            out.close(conn, CloseHow::Abort);
-            return self.on_link_lost(now, conn, Some(Fault::Forged), out);
+            return self.cut(now, conn, Fault::Forged, out);
         }
         let id = entry.entry.room;
         let realm = self.realm();

@@ -76,8 +76,7 @@ impl Peer {
     }
 
     pub(super) fn on_tracker_refused(&mut self, now: Time, conn: ConnId, reason: Refusal, out: &mut Out) {
-        self.timers.clear(Timer::Progress(conn));
-        self.timers.clear(Timer::Alive(conn));
+        self.clear_timers(conn);
         self.session.channel = None;
         let stage = std::mem::replace(&mut self.session.stage, Stage::Waiting);
         if let Stage::Dialling(_, rest) = stage
@@ -92,18 +91,15 @@ impl Peer {
     /// The connection is gone: by its end, by a fault of the tracker's, or by silence.
     pub(super) fn on_tracker_lost(&mut self, now: Time, fault: Option<Fault>, out: &mut Out) {
         if let Some(conn) = self.session.conn() {
-            self.timers.clear(Timer::Progress(conn));
-            self.timers.clear(Timer::Alive(conn));
+            self.clear_timers(conn);
         }
         self.session.channel = None;
+        if let Some(fault) = fault {
+            self.counters.count(fault);
+        }
         let tracker = self.session.address_text();
         let problem = fault.map(|fault| Problem::TrackerFault { tracker, fault });
         self.on_session_failed(now, problem.unwrap_or(Problem::TrackerSilent), out);
-    }
-
-    fn on_tracker_fault(&mut self, now: Time, conn: ConnId, fault: Fault, out: &mut Out) {
-        out.close(conn, CloseHow::Abort);
-        self.on_tracker_lost(now, Some(fault), out);
     }
 
     /// An attempt failed, or the session was lost: it is tried again, unless a request asked for it just now.
@@ -158,8 +154,7 @@ impl Peer {
     pub(super) fn end_session(&mut self, goodbye: Option<Goodbye>, out: &mut Out) {
         self.timers.clear(Timer::Tracker);
         if let Some(conn) = self.session.conn() {
-            self.timers.clear(Timer::Progress(conn));
-            self.timers.clear(Timer::Alive(conn));
+            self.clear_timers(conn);
             match (goodbye, self.session.channel.take()) {
                 (Some(reason), Some(channel)) if channel.is_established() => {
                     self.say_to_tracker(conn, ToTracker::Bye { reason });
@@ -195,6 +190,7 @@ impl Peer {
         if let Some(channel) = &mut self.session.channel {
             channel.handle_bytes(bytes);
         }
+        let mut progressed = false;
         loop {
             if self.session.conn() != Some(conn) {
                 return;
@@ -202,16 +198,18 @@ impl Peer {
             let Some(channel) = &mut self.session.channel else { return };
             let max = self.limits.frame_bytes_max;
             match out.send_with(conn, |reply| channel.next_step(max, reply)) {
-                Ok(None) => return,
+                Ok(None) => break,
                 Ok(Some(Step::Identified(key))) => self.on_tracker_identified(key, conn, out),
                 Ok(Some(Step::Established(key))) => self.on_tracker_established(now, key, conn),
                 Ok(Some(Step::Message(message))) => match FromTracker::from_bytes(&message) {
                     Ok(message) => self.on_tracker_message(now, conn, message, out),
-                    Err(_) => return self.on_tracker_fault(now, conn, Fault::Malformed, out),
+                    Err(_) => return self.cut(now, conn, Fault::Malformed, out),
                 },
-                Err(fault) => return self.on_tracker_fault(now, conn, fault, out),
+                Err(fault) => return self.cut(now, conn, fault, out),
             }
+            progressed = true;
         }
+        self.time_frame(now, conn, progressed);
     }
 
     fn on_tracker_identified(&mut self, shown: Key, conn: ConnId, out: &mut Out) {
@@ -221,6 +219,7 @@ impl Peer {
         match expected {
             Some(expected) if expected != shown => {
                 out.close(conn, CloseHow::Abort);
+                self.counters.count(Fault::UnexpectedKey);
                 self.forget_tracker_conn(conn);
                 self.on_session_refused(Problem::TrackerKeyChanged { tracker, expected, shown }, out);
                 return;
@@ -240,8 +239,7 @@ impl Peer {
     }
 
     fn forget_tracker_conn(&mut self, conn: ConnId) {
-        self.timers.clear(Timer::Progress(conn));
-        self.timers.clear(Timer::Alive(conn));
+        self.clear_timers(conn);
         self.session.channel = None;
         self.session.stage = Stage::Waiting;
     }
@@ -344,18 +342,13 @@ impl Peer {
         true
     }
 
-    pub(super) fn ping_tracker(&mut self, conn: ConnId) {
-        let nonce = self.nonces.next_u64();
-        self.say_to_tracker(conn, ToTracker::Ping { nonce });
-    }
-
     fn fail_asked(&mut self) {
         for asked in std::mem::take(&mut self.session.asked).into_values() {
             match asked {
                 Asked::Login => {}
                 // It may come again, to be asked for in the next session.
                 Asked::Identify { conn } if self.links.find(conn).is_some_and(Link::is_up) => {}
-                Asked::Identify { conn } => self.refuse_link(conn, Goodbye::Busy),
+                Asked::Identify { conn } => self.turn_away(conn, Goodbye::Busy, Fault::TooManyConnections),
                 Asked::Look { user } => self.on_looked(&user),
                 // Without the session, that is done.
                 Asked::Logout { token } => self.outcome(token, None),
@@ -395,14 +388,14 @@ impl Peer {
 
     fn on_tracker_message(&mut self, now: Time, conn: ConnId, message: FromTracker, out: &mut Out) {
         if !self.is_expected(&message) {
-            return self.on_tracker_fault(now, conn, Fault::Unexpected, out);
+            return self.cut(now, conn, Fault::Unexpected, out);
         }
         match message {
             FromTracker::Ping { nonce } => self.say_to_tracker(conn, ToTracker::Pong { nonce }),
             FromTracker::Pong { .. } => {}
             FromTracker::Welcome { request, name, .. } => {
                 if !matches!(self.session.asked.remove(&request), Some(Asked::Login)) {
-                    return self.on_tracker_fault(now, conn, Fault::Unexpected, out);
+                    return self.cut(now, conn, Fault::Unexpected, out);
                 }
                 self.session.stage = Stage::Up(conn);
                 self.session.syncing = true;
@@ -590,6 +583,7 @@ impl Peer {
                 let problem = match answer {
                     Answer::Failed(failure) => Problem::Tracker { failure },
                     Answer::Done | Answer::Peers(..) | Answer::Rooms(..) | Answer::Whois(_) => {
+                        self.counters.count(Fault::Unexpected);
                         Problem::TrackerFault { tracker: self.session.address_text(), fault: Fault::Unexpected }
                     }
                 };
@@ -597,7 +591,7 @@ impl Peer {
             }
             (Asked::Login, _) => {
                 if let Some(conn) = self.session.conn() {
-                    self.on_tracker_fault(now, conn, Fault::Unexpected, out);
+                    self.cut(now, conn, Fault::Unexpected, out);
                 }
             }
         }

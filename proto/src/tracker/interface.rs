@@ -93,7 +93,6 @@ pub enum Notice {
     /// How things stand.
     Counters {
         /// How often each fault happened.
-        #[serde(skip)]
         counters: Counters,
         /// Connections now.
         connections: usize,

@@ -551,6 +551,9 @@ impl Tracker {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.strikes += 1;
         if session.strikes >= STRIKES_MAX {
+            let from = session.ip();
+            self.counters.count(Fault::TooManyFailures);
+            self.tell(Notice::Fault { from, fault: Fault::TooManyFailures });
             self.end(conn, None);
         }
     }
