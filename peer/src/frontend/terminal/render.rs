@@ -124,20 +124,26 @@ fn block(sign: &str, lines: &[Line], columns: usize, paint: impl Fn(&str) -> Str
 /// part stands behind `used` columns, the others behind `indent`.
 fn wrapped(line: &str, used: usize, indent: usize, columns: usize) -> Vec<&str> {
     let mut parts = Vec::new();
+    let full = columns.saturating_sub(indent);
     let (mut start, mut room) = (0, columns.saturating_sub(used));
     // The end of what fits so far, and the columns up to there.
     let (mut end, mut width) = (0, 0);
     let words = words(line).enumerate().flat_map(|(number, (at, word))| {
-        // The first word stands where it must, any other has a row of its own if it needs one.
-        unbroken(at, word, columns.saturating_sub(if number == 0 { used } else { indent }))
+        // What is broken anyway begins where it stands.
+        let before = if number == 0 { used + columns_of(&line[..at]) } else { indent };
+        unbroken(at, word, columns.saturating_sub(before))
     });
     for (at, word) in words {
         let gap = columns_of(&line[end..at]);
-        if width + gap + columns_of(word) <= room || end == start {
+        // A word that no row is long enough for stays where a row begins.
+        let begins = end == start && gap == 0 && room >= full;
+        if width + gap + columns_of(word) <= room || begins {
             width += gap + columns_of(word);
         } else {
-            parts.push(&line[start..end]);
-            (start, room, width) = (at, columns.saturating_sub(indent), columns_of(word));
+            if end > start || room < full {
+                parts.push(&line[start..end]);
+            }
+            (start, room, width) = (at, full, columns_of(word));
         }
         end = at + word.len();
     }
