@@ -190,7 +190,7 @@ impl Peer {
             return self.on_stranger(now, Fault::TooManyConnections, remote);
         }
         if let Some(other) = gives_way {
-            self.on_link_fault(now, other, Fault::TooManyFromAddress, out);
+            self.cut(now, other, Fault::TooManyFromAddress, out);
         }
         let rng = self.seed.stream("channel", conn.0);
         let mut link = Link::new(now, Stage::Channel, false, remote);
