@@ -93,7 +93,7 @@ limits! {
     /// Accounts and networks whose wrong passwords are remembered; the oldest are forgotten first.
     password_delays_kept_max: usize = 10_000;
 
-    /// Links of a peer, whoever dialled.
+    /// Links of a peer, whoever dialled; those who called and whom it has no reason to talk to take half at most.
     links_max: usize = 512;
     /// Links of a peer whose other end is not known yet; past it, the address with the most gives way to others.
     links_unknown_max: usize = 64;

@@ -8,7 +8,7 @@ use papo_proto::{
     limits::Limits,
     peer::{
         Command, Note, Notice, Problem, Request,
-        interface::{PeerEvent, Target, TrackerAddress},
+        interface::{PeerEvent, Start, Target, TrackerAddress},
     },
     wire::tracker::{Profile, RoomEvent, Status},
 };
@@ -476,4 +476,33 @@ fn who_was_a_stranger_while_the_tracker_was_away_is_known_by_its_account_after_i
     world.pass(A_WHILE);
     world.ask(ana, say(Target::All, "2"));
     assert_eq!(world.heard(bia), [format!("ana~{}: 1", world.key(ana).short()), "ana: 2".to_owned()]);
+}
+
+#[test]
+fn callers_whom_nobody_asked_for_take_half_of_the_links_at_most() {
+    let mut world = World::default();
+    let tracker = world.tracker(9);
+    let few = |start: &mut Start| start.limits.links_max = 4;
+    let ana = world.member_with(1, "ana", tracker, few);
+    let (bia, caio) = (world.member(2, "bia", tracker), world.member(3, "caio", tracker));
+    let address = world.listens_at(ana);
+    let strangers = [4, 5, 6].map(|number| world.peer(number, &format!("stranger{number}")));
+    for stranger in strangers {
+        world.ask(stranger, Request::Connect { address });
+        world.pass(Duration::from_secs(1));
+    }
+    let links = told(&world, ana, |notice| matches!(notice, Notice::Peer { what: PeerEvent::Linked, .. }));
+    assert_eq!(links, 2);
+    for member in [ana, bia, caio] {
+        let room = name("sala");
+        world.done(
+            member,
+            if member == ana { Request::Create { room, capacity: None } } else { Request::Join { room } },
+        );
+    }
+    world.pass(Duration::from_secs(10));
+    world.say(ana, Target::Room(name("sala")), "there is room");
+    for member in [bia, caio] {
+        assert_eq!(world.heard(member), ["ana: there is room"]);
+    }
 }

@@ -279,6 +279,12 @@ impl Links {
         self.links.values().filter(|link| link.dialled && !link.is_up()).count()
     }
 
+    /// Links, and dials on their way to be links.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.links.len() - self.unknown()
+    }
+
     /// All connections.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -130,7 +130,7 @@ impl Peer {
         if self.links.up(&key).is_some() {
             return;
         }
-        if self.links.dialling() >= self.limits.dials_max || self.links.len() >= self.limits.links_max {
+        if self.links.dialling() >= self.limits.dials_max || self.links.known() >= self.limits.links_max {
             let at = now + self.jitter.jittered(ms(self.limits.redial_ms_min));
             self.timers.set(Timer::Dial(key), at);
             return;
@@ -333,6 +333,16 @@ impl Peer {
         }
     }
 
+    /// Whether those who called unasked have as many links as they may: half of all, so that there is room for the
+    /// others however many call.
+    fn is_crowded_by_callers(&self) -> bool {
+        let calls = |link: &Link| {
+            let (Some(id), Some(key)) = (&link.person, &link.key) else { return false };
+            link.is_up() && !link.dialled && !self.wants_link(id, key)
+        };
+        self.links.iter().filter(|(_, link)| calls(link)).count() >= self.limits.links_max.div_ceil(2)
+    }
+
     pub(super) fn on_link_up(&mut self, now: Time, conn: ConnId, id: &PersonId) {
         let me = self.identity.key();
         let usable = self.people.find(id).is_some_and(|person| person.usable_key().is_some());
@@ -347,7 +357,12 @@ impl Peer {
         if !usable {
             return self.turn_away(conn, Goodbye::Disconnected, Fault::UnexpectedKey);
         }
-        let (dialled, address, asked_by) = (link.dialled, link.remote, link.asked_by.take());
+        let (dialled, address) = (link.dialled, link.remote);
+        if !dialled && self.links.up(&key).is_none() && !self.wants_link(id, &key) && self.is_crowded_by_callers() {
+            return self.refuse_link(conn, Goodbye::Busy);
+        }
+        let Some(link) = self.links.find_mut(conn) else { return };
+        let asked_by = link.asked_by.take();
         let Stage::Greeting { hello: Some((_, _, have)), .. } = &link.stage else { return };
         let have = *have;
         link.person = Some(id.clone());

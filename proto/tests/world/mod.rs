@@ -156,10 +156,22 @@ impl World {
 
     /// Adds a peer that registers at a tracker.
     pub fn member(&mut self, number: u8, text: &str, tracker: NodeId) -> NodeId {
+        self.member_with(number, text, tracker, |_| {})
+    }
+
+    /// Adds a peer that registers at a tracker, and whose start is changed first.
+    pub fn member_with(
+        &mut self,
+        number: u8,
+        text: &str,
+        tracker: NodeId,
+        change: impl FnOnce(&mut peer::Start),
+    ) -> NodeId {
         let address = self.tracker_address(tracker);
         self.peer_with(number, text, |start| {
             start.tracker = Some(address);
             start.credentials = Some(credentials(text, "secret", true));
+            change(start);
         })
     }
 
