@@ -1,8 +1,9 @@
-//! Recordings of papo's machines and their replay.
+//! The proof of papo's machines: recordings and their replay, and the simulator.
 //!
 //! - [`replay`]: a recording in a file, and which machine it is of.
 //! - [`scripts`]: the stories from which the committed recordings are made.
-//! - `world`: the small world in memory in which they are played.
+//! - [`sim`]: whole lives under every fault, held to every promise.
+//! - `world`: where both are played, in memory and in virtual time; `luck`: what is drawn from a seed.
 //!
 //! What a recording is, and how it is compared, is [`papo_proto::record`]'s. The tests of this crate run the real
 //! programs.

@@ -9,17 +9,19 @@ use std::{
 
 use papo_proto::{
     error::Counters,
-    machine::{CloseHow, ConnId, Event, ListenerId, Seq},
-    peer::Command,
+    machine::{Action, CloseHow, ConnId, Event, ListenerId, Machine, Outbox, RequestId, Seq},
+    peer::{Change, Command},
     rng::Seed,
     time::Time,
+    tracker,
+    wire::room::RoomId,
 };
 
 use super::{
     NodeId, World,
     driven::{Effect, Node},
     fact::What,
-    resident::{Kept, Wish},
+    resident::{Kept, Resident, Told, Wish},
 };
 
 /// Notes what it hears; at each command it does the next thing that it was prepared to do.
@@ -208,7 +210,8 @@ fn a_dial_finds_whoever_listens_and_is_refused_where_nobody_does() {
 
 #[test]
 fn what_stands_in_the_way_of_a_dial_shows_as_it_does_in_the_kernel() {
-    let cases: [(&str, fn(&mut World)); 5] = [
+    type Break = fn(&mut World);
+    let cases: [(&str, Break); 5] = [
         ("refused 1 Refused", |world| world.host(host(1)).refuses = true),
         ("refused 1 TimedOut", |world| world.host(host(1)).deaf = true),
         ("refused 1 TimedOut", |world| world.with_net(|net, now| net.block(now, host(1), host(2), true))),
@@ -279,4 +282,90 @@ fn a_machine_that_is_due_again_and_again_is_found() {
     stage.pass(2);
     let facts = stage.world.take_facts();
     assert!(facts.iter().any(|fact| matches!(&fact.what, What::Broke(rule) if rule.starts_with("time stands still"))));
+}
+
+/// Breaks the contract, each number in its own way.
+struct Rogue(u8);
+
+impl Machine for Rogue {
+    const KIND: &'static str = "rogue";
+    type Start = u8;
+    type Command = ();
+    type Notice = ();
+    type Change = ();
+
+    fn start(how: u8) -> Self {
+        Self(how)
+    }
+
+    fn handle(&mut self, _: Time, event: Event<'_, ()>, out: &mut Outbox<(), ()>) {
+        if !matches!(event, Event::Wall(_)) {
+            return;
+        }
+        let address = SocketAddr::new(host(1), PORT);
+        match self.0 {
+            0 => {
+                out.push(Action::Listen { listener: ListenerId(1), address });
+                out.push(Action::Connect { conn: ConnId(3), address });
+                out.send(ConnId(3), b"early");
+                out.push(Action::Commit { seq: Seq(1), changes: vec![()] });
+            }
+            1 => out.push(Action::Listen { listener: ListenerId(2), address }),
+            2 => {
+                out.push(Action::Connect { conn: ConnId(3), address });
+                out.push(Action::Resolve { request: RequestId(3), host: String::new(), port: 0 });
+            }
+            3 => out.send(ConnId(5), b"to nobody"),
+            4 => {
+                out.push(Action::Connect { conn: ConnId(1), address });
+                out.close(ConnId(1), CloseHow::Flush);
+                out.push(Action::WantWrite(ConnId(1)));
+            }
+            5 => out.push(Action::Commit { seq: Seq(2), changes: vec![()] }),
+            _ => out.push(Action::Commit { seq: Seq(1), changes: Vec::new() }),
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl Resident for Rogue {
+    fn command(_: Wish) {}
+
+    fn told((): ()) -> Told {
+        Told::Tracker(tracker::Notice::Stopped)
+    }
+
+    fn kept((): ()) -> Kept {
+        Kept::Peer(Change::RoomForgotten { room: RoomId([0; 32]) })
+    }
+
+    fn counters(_: &Self) -> Counters {
+        Counters::default()
+    }
+}
+
+#[test]
+fn a_machine_that_breaks_the_contract_is_found() {
+    for (how, rule) in [
+        (0, None),
+        (1, Some("the id 2 is even or not new")),
+        (2, Some("the id 3 is even or not new")),
+        (3, Some("the connection 5 is not open any more")),
+        (4, Some("the connection 1 is not open any more")),
+        (5, Some("the commit 2 is empty or does not follow the last")),
+        (6, Some("the commit 1 is empty or does not follow the last")),
+    ] {
+        let mut stage = Stage::new();
+        stage.world.start::<Rogue>(host(1), how, 1 << 20);
+        stage.pass(1);
+        let facts = stage.world.take_facts();
+        let broke = facts.iter().find_map(|fact| match &fact.what {
+            What::Broke(rule) => Some(rule.as_str()),
+            _ => None,
+        });
+        assert_eq!(broke, rule);
+    }
 }
