@@ -26,6 +26,8 @@ use papo_runtime_mio::diagnostics;
 use frontend::session::EXIT_USAGE;
 use node::{Face, Failed};
 
+const _: () = assert!(!papo_proto::CANARY, "the canary breaks a rule on purpose; it is for the simulator alone");
+
 fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,

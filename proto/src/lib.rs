@@ -19,6 +19,9 @@
 // Tests may pick what they look at.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
+/// Whether this was built with one rule broken on purpose: see [`durable`]. No program may be.
+pub const CANARY: bool = cfg!(feature = "canary");
+
 pub mod channel;
 pub mod durable;
 pub mod error;

@@ -50,6 +50,8 @@ const DESCRIPTORS_KEPT: usize = 32;
 /// Commands of signals that wait to be handed on.
 const WAITING_MAX: usize = 64;
 
+const _: () = assert!(!papo_proto::CANARY, "the canary breaks a rule on purpose; it is for the simulator alone");
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

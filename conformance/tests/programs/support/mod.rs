@@ -11,6 +11,7 @@
 //! Invariant: a test ends only processes that it started, waits only for events, and never longer than [`BOUND`].
 
 pub(crate) mod capture;
+mod cargo;
 pub(crate) mod feed;
 pub(crate) mod papo;
 pub(crate) mod process;
