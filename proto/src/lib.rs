@@ -5,6 +5,7 @@
 //! - [`time`], [`rng`], [`names`], [`identity`], [`limits`], [`error`]: what the machines are made of.
 //! - [`source`]: who shares a bound with whom.
 //! - [`timers`], [`durable`]: a machine's deadline, and how output waits for its commit.
+//! - [`contract`]: both sides of the contract, checked from outside.
 //! - [`record`]: recordings of a machine and their replay.
 //! - [`escape`]: how a stranger's text is shown.
 //! - [`wire`]: bytes ↔ typed messages.
@@ -23,6 +24,7 @@
 pub const CANARY: bool = cfg!(feature = "canary");
 
 pub mod channel;
+pub mod contract;
 pub mod durable;
 pub mod error;
 pub mod escape;

@@ -114,6 +114,12 @@ id! {
     Seq
 }
 
+impl Default for Seq {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Seq {
     /// Before the first commit.
     pub const NONE: Self = Self(0);

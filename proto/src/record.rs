@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`replay`] starts the same machine from the header, gives it the same events, and compares every action. A recording
-//! that ends in the middle of an event, because its process was killed, is good as far as it goes.
+//! that ends in the middle of an event, because its process was killed, is good as far as it goes. One with an event that
+//! no driver would tell ([`crate::contract`]) is damaged: a machine is never given what it may rely on not to come.
 //!
 //! Invariant: nothing here reads or writes a file. A recording holds keys and texts: whoever writes one guards it.
 
@@ -18,6 +19,7 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
+    contract::Contract,
     escape,
     machine::{Action, Event, Machine, Outbox},
     time::Time,
@@ -253,7 +255,7 @@ struct Replay<M: Machine> {
     /// The lines of the last event's actions, and how far they have been compared.
     encoded: Vec<u8>,
     compared: usize,
-    now: Time,
+    contract: Contract,
     summary: Summary,
 }
 
@@ -266,7 +268,7 @@ impl<M: Machine> Replay<M> {
             event_line: 1,
             encoded: Vec::new(),
             compared: 0,
-            now: Time::ZERO,
+            contract: Contract::default(),
             summary: Summary::default(),
         }
     }
@@ -278,17 +280,19 @@ impl<M: Machine> Replay<M> {
         let damaged = |problem: String| ReplayError::Damaged { line: number, problem };
         let OwnedEventLine { at, event } = serde_json::from_str::<OwnedEventLine<Event<'static, M::Command>>>(line)
             .map_err(|error| damaged(error.to_string()))?;
-        if at < self.now {
-            return Err(damaged("time goes backwards".to_owned()));
-        }
-        self.now = at;
+        // A machine relies on its driver's promises; a file has made none.
+        self.contract.check_event(at, &event).map_err(|breach| damaged(breach.to_string()))?;
         line.clone_into(&mut self.event);
         self.event_line = number;
         self.encoded.clear();
         self.compared = 0;
         self.machine.handle(at, event, &mut self.out);
         encode_outbox(&self.out, &mut self.encoded).map_err(|error| damaged(error.to_string()))?;
-        self.out.drain_with(|_, _| {});
+        let contract = &mut self.contract;
+        self.out.drain_with(|action, _| {
+            // What the machine itself breaks is compared like all that it does.
+            let _ = contract.check_action(&action);
+        });
         self.summary.events += 1;
         Ok(())
     }
@@ -328,8 +332,11 @@ impl<M: Machine> Replay<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{ConnId, ListenerId, Seq};
-    use std::time::Duration;
+    use crate::machine::{ConnId, Seq};
+    use std::{
+        net::{IpAddr, Ipv4Addr, SocketAddr},
+        time::Duration,
+    };
 
     /// Says back what it hears, with a number in front, and keeps the number.
     struct Parrot {
@@ -355,6 +362,7 @@ mod tests {
                     out.send(conn, &bytes);
                 }
                 Event::Command(text) => out.notify(text),
+                Event::Due => out.push(Action::Connect { conn: CONN, address: REMOTE }),
                 _ => {}
             }
         }
@@ -364,12 +372,14 @@ mod tests {
         }
     }
 
-    const CONN: ConnId = ConnId(2);
+    const CONN: ConnId = ConnId(1);
+    const REMOTE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6060);
 
-    fn events() -> [(u64, Event<'static, String>); 4] {
-        let listening = Event::Listening { listener: ListenerId(1), address: ([127, 0, 0, 1], 6060).into() };
+    fn events() -> [(u64, Event<'static, String>); 5] {
+        let local = SocketAddr::new(REMOTE.ip(), 40_000);
         [
-            (0, listening),
+            (0, Event::Due),
+            (0, Event::Opened { conn: CONN, listener: None, local, remote: REMOTE }),
             (5, Event::Received { conn: CONN, bytes: b"\x00\xff".into() }),
             (5, Event::Command("olá\u{202e}\n".to_owned())),
             (9, Event::Closed { conn: CONN, reason: crate::machine::Closed::End }),
@@ -409,13 +419,15 @@ mod tests {
             "{}{VERSION}{}",
             r#"{"papo":""#,
             r#"","format":1,"machine":"parrot","start":0}
-{"at":0,"event":{"listening":{"listener":1,"address":"127.0.0.1:6060"}}}
-{"at":5000000,"event":{"received":{"conn":2,"bytes":"00ff"}}}
+{"at":0,"event":"due"}
+{"do":{"connect":{"conn":1,"address":"127.0.0.1:6060"}}}
+{"at":0,"event":{"opened":{"conn":1,"listener":null,"local":"127.0.0.1:40000","remote":"127.0.0.1:6060"}}}
+{"at":5000000,"event":{"received":{"conn":1,"bytes":"00ff"}}}
 {"do":{"commit":{"seq":1,"changes":[1]}}}
-{"do":{"send":{"conn":2,"bytes":"00ff"}}}
+{"do":{"send":{"conn":1,"bytes":"00ff"}}}
 {"at":5000000,"event":{"command":"oláRIGHT_TO_LEFT\n"}}
 {"do":{"notify":"oláRIGHT_TO_LEFT\n"}}
-{"at":9000000,"event":{"closed":{"conn":2,"reason":"end"}}}
+{"at":9000000,"event":{"closed":{"conn":1,"reason":"end"}}}
 "#
         );
         assert_eq!(recording(), expected.replace("RIGHT_TO_LEFT", "\u{202e}"));
@@ -423,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_recording_replays_to_the_same_actions() {
-        assert_eq!(replay_text(&recording()), Ok(Summary { events: 4, actions: 3, cut: false }));
+        assert_eq!(replay_text(&recording()), Ok(Summary { events: 5, actions: 4, cut: false }));
     }
 
     #[test]
@@ -436,10 +448,10 @@ mod tests {
             assert!(summary.events >= former.events && summary.actions >= former.actions, "cut at {end}");
             former = summary;
         }
-        assert_eq!((former.events, former.actions), (4, 3));
-        let in_an_event = String::from_utf8_lossy(&whole).replace(r#"{"do":{"send":{"conn":2,"bytes":"00ff"}}}"#, "");
+        assert_eq!((former.events, former.actions), (5, 4));
+        let in_an_event = String::from_utf8_lossy(&whole).replace(r#"{"do":{"send":{"conn":1,"bytes":"00ff"}}}"#, "");
         let end = in_an_event.find("\n\n").expect("the action is gone");
-        assert_eq!(replay_text(&in_an_event[..end]), Ok(Summary { events: 2, actions: 1, cut: true }));
+        assert_eq!(replay_text(&in_an_event[..end]), Ok(Summary { events: 3, actions: 2, cut: true }));
         for end in 0..header {
             assert_eq!(replay_text(&String::from_utf8_lossy(&whole[..end])), Err(ReplayError::NoRecording), "{end}");
         }
@@ -447,21 +459,21 @@ mod tests {
 
     #[test]
     fn the_first_action_that_differs_is_shown_with_its_event() {
-        let text = recording().replace(r#""send":{"conn":2,"bytes":"00ff"#, r#""send":{"conn":2,"bytes":"00fe"#);
+        let text = recording().replace(r#""send":{"conn":1,"bytes":"00ff"#, r#""send":{"conn":1,"bytes":"00fe"#);
         let difference = difference(&text);
-        assert_eq!((difference.line, difference.event_line), (5, 3));
+        assert_eq!((difference.line, difference.event_line), (7, 5));
         assert!(difference.event.contains("received"));
-        assert_eq!(difference.recorded.as_deref(), Some(r#"{"do":{"send":{"conn":2,"bytes":"00fe"}}}"#));
-        assert_eq!(difference.replayed.as_deref(), Some(r#"{"do":{"send":{"conn":2,"bytes":"00ff"}}}"#));
+        assert_eq!(difference.recorded.as_deref(), Some(r#"{"do":{"send":{"conn":1,"bytes":"00fe"}}}"#));
+        assert_eq!(difference.replayed.as_deref(), Some(r#"{"do":{"send":{"conn":1,"bytes":"00ff"}}}"#));
     }
 
     #[test]
     fn an_action_too_few_or_too_many_differs() {
-        let send = "{\"do\":{\"send\":{\"conn\":2,\"bytes\":\"00ff\"}}}\n";
+        let send = "{\"do\":{\"send\":{\"conn\":1,\"bytes\":\"00ff\"}}}\n";
         let fewer = difference(&recording().replace(send, ""));
-        assert_eq!((fewer.line, fewer.recorded, fewer.replayed), (5, None, Some(send.trim().to_owned())));
+        assert_eq!((fewer.line, fewer.recorded, fewer.replayed), (7, None, Some(send.trim().to_owned())));
         let more = difference(&recording().replace(send, &send.repeat(2)));
-        assert_eq!((more.line, more.recorded, more.replayed), (6, Some(send.trim().to_owned()), None));
+        assert_eq!((more.line, more.recorded, more.replayed), (8, Some(send.trim().to_owned()), None));
     }
 
     #[test]
@@ -486,15 +498,33 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_no_driver_would_tell_is_damage() {
+        let text = recording();
+        for (wrong, line, problem) in [
+            (text.replace("\"due\"", "{\"committed\":1}"), 2, "the commit 1 is not the next"),
+            (
+                text.replace("\"opened\":{\"conn\":1", "\"opened\":{\"conn\":3"),
+                4,
+                "an answer to 3, which does not wait for it",
+            ),
+            (text.replace("\"received\":{\"conn\":1", "\"received\":{\"conn\":2"), 5, "there is no connection 2"),
+            (text.replace("\"at\":9000000", "\"at\":1"), 10, "time goes backwards"),
+        ] {
+            let damaged = ReplayError::Damaged { line, problem: problem.to_owned() };
+            assert_eq!(replay_text(&wrong), Err(damaged), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_damaged_line_is_named() {
         let text = recording();
         let lines = text.lines().collect::<Vec<_>>();
         for (damaged, line) in [
             (text.replace("\"start\":0", "\"start\":\"x\""), 1),
             (text.replace("\"at\":0,", "\"at\":0;"), 2),
-            (text.replace("\"event\":{\"closed\"", "\"event\":{\"eaten\""), 8),
-            (text.replace("\"at\":9000000", "\"at\":1"), 8),
-            ([lines[0], lines[3], lines[1]].join("\n"), 2),
+            (text.replace("\"event\":{\"closed\"", "\"event\":{\"eaten\""), 10),
+            (text.replace("\"at\":9000000", "\"at\":1"), 10),
+            ([lines[0], lines[2], lines[1]].join("\n"), 2),
         ] {
             match replay_text(&damaged) {
                 Err(ReplayError::Damaged { line: named, .. }) => assert_eq!(named, line, "{damaged}"),
