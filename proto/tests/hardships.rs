@@ -5,17 +5,21 @@ mod world;
 use std::time::Duration;
 
 use papo_proto::{
+    contract::Contract,
     limits::Limits,
+    machine::{Event, Machine as _, Outbox, Refusal},
     peer::{
-        Command, Note, Notice, Problem, Request,
-        interface::{PeerEvent, Start, Target, TrackerAddress},
+        Command, Note, Notice, Peer, Problem, Request, Start, State,
+        interface::{PeerEvent, Target, TrackerAddress},
     },
+    rng::Seed,
+    time::{Time, Wall},
     wire::tracker::{Profile, RoomEvent, Status},
 };
 use world::{
     NodeId, World, credentials,
     host::{in_a_room, sala, user},
-    name,
+    identity, name,
 };
 
 /// As long as it takes to be back after anything.
@@ -36,6 +40,29 @@ fn dropped(world: &World, node: NodeId) -> usize {
         _ => None,
     });
     counts.sum()
+}
+
+#[test]
+fn who_could_not_listen_has_nothing_to_close_at_the_end() {
+    let mut peer = Peer::start(Start {
+        seed: Seed([1; 32]),
+        limits: Limits::DEFAULT,
+        identity: identity(1),
+        name: name("ana"),
+        listen: "127.0.0.1:6061".parse().expect("an address"),
+        any_port: false,
+        tracker: None,
+        trust_new: false,
+        credentials: None,
+        state: State { log: 1, ..State::default() },
+    });
+    let (mut out, mut contract) = (Outbox::default(), Contract::default());
+    let refused = Event::Refused { id: 1, reason: Refusal::AddressInUse };
+    for event in [Event::Wall(Wall(1)), refused, Event::Command(Command::Quit)] {
+        assert_eq!(contract.check_event(Time::ZERO, &event), Ok(()));
+        peer.handle(Time::ZERO, event, &mut out);
+        out.drain_with(|action, _| assert_eq!(contract.check_action(&action), Ok(()), "{action:?}"));
+    }
 }
 
 #[test]

@@ -146,6 +146,8 @@ pub struct Peer {
     pub(super) wall: Wall,
     pub(super) wall_at: Time,
     pub(super) interfaces: Vec<IpAddr>,
+    /// Whether it asked to listen; and the listener, unless that was refused.
+    pub(super) started: bool,
     pub(super) listener: Option<ListenerId>,
     pub(super) wanted_listen: SocketAddr,
     pub(super) any_port: bool,
@@ -260,6 +262,7 @@ impl Machine for Peer {
             wall: Wall::default(),
             wall_at: Time::ZERO,
             interfaces: Vec::new(),
+            started: false,
             listener: None,
             wanted_listen: listen,
             any_port,
@@ -289,7 +292,7 @@ impl Machine for Peer {
     }
 
     fn handle(&mut self, now: Time, event: Event<'_, Command>, out: &mut Out) {
-        if self.listener.is_none() {
+        if !std::mem::replace(&mut self.started, true) {
             self.listen(self.wanted_listen, out);
         }
         match event {
@@ -352,6 +355,7 @@ impl Peer {
                 self.any_port = false;
                 self.listen(SocketAddr::new(self.wanted_listen.ip(), 0), out);
             } else {
+                self.listener = None;
                 self.tell(Notice::ListenRefused { listen: self.wanted_listen, reason });
             }
         } else if self.session.conn() == Some(ConnId(id)) {
