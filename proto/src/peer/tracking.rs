@@ -394,9 +394,11 @@ impl Peer {
             FromTracker::Ping { nonce } => self.say_to_tracker(conn, ToTracker::Pong { nonce }),
             FromTracker::Pong { .. } => {}
             FromTracker::Welcome { request, name, .. } => {
-                if !matches!(self.session.asked.remove(&request), Some(Asked::Login)) {
+                // What else was asked still has to be answered: it is, when the fault ends the session.
+                if !matches!(self.session.asked.get(&request), Some(Asked::Login)) {
                     return self.cut(now, conn, Fault::Unexpected, out);
                 }
+                self.session.asked.remove(&request);
                 self.session.stage = Stage::Up(conn);
                 self.session.syncing = true;
                 let former = self.session.account.replace(name.clone());
