@@ -192,12 +192,21 @@ fn scenarios(fault: Fault) -> Vec<Scenario> {
             })),
             ("peer: a tracker that ends", || session_after(|host, tracker| host.close(tracker.conn, Closed::Lost))),
         ],
-        Fault::TooManyFromAddress => vec![("tracker: one too many of an address", || {
-            let mut host = Host::tracker(Limits { anonymous_per_address_max: 1, ..DEFAULT });
-            host.accept();
-            host.accept();
-            host.counted()
-        })],
+        Fault::TooManyFromAddress => vec![
+            ("tracker: one too many of an address", || {
+                let mut host = Host::tracker(Limits { anonymous_per_address_max: 1, ..DEFAULT });
+                host.accept();
+                host.accept();
+                host.counted()
+            }),
+            ("peer: the address with the most gives way", || {
+                let mut host = Host::peer(|start| start.limits.links_unknown_max = 2);
+                host.accept();
+                host.accept();
+                host.accept_from(2);
+                host.counted()
+            }),
+        ],
         Fault::TooManyConnections => vec![
             ("tracker: one too many", || {
                 let mut host = Host::tracker(Limits { connections_max: 1, ..DEFAULT });

@@ -14,7 +14,7 @@ use papo_proto::{
     channel::{Channel, Preface, StaticKey, Step},
     identity::Identity,
     limits::Limits,
-    machine::{Action, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordOutcome},
+    machine::{Action, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordOutcome, Refusal},
     names::Name,
     peer::{
         self, Command, Peer, Request, State,
@@ -29,6 +29,9 @@ use papo_proto::{
         tracker::{FromTracker, PasswordHash, ToTracker},
     },
 };
+
+/// A port that another program uses.
+pub const TAKEN: u16 = 6099;
 
 /// A name.
 pub fn name(text: &str) -> Name {
@@ -51,6 +54,8 @@ pub struct Host<M: Machine> {
     pub closed: BTreeSet<ConnId>,
     /// Whether it reads from a connection, where it ever said so.
     pub reading: BTreeMap<ConnId, bool>,
+    /// Where host names lead.
+    pub resolved: Vec<SocketAddr>,
     now: Time,
     sent: BTreeMap<ConnId, Vec<u8>>,
     dialled: Vec<ConnId>,
@@ -66,6 +71,7 @@ impl<M: Machine> Host<M> {
             notices: Vec::new(),
             closed: BTreeSet::new(),
             reading: BTreeMap::new(),
+            resolved: vec![address(6060)],
             now: Time::ZERO,
             sent: BTreeMap::new(),
             dialled: Vec::new(),
@@ -83,6 +89,9 @@ impl<M: Machine> Host<M> {
             let mut out = Outbox::default();
             self.machine.handle(self.now, event, &mut out);
             out.drain_with(|action, bytes| match action {
+                Action::Listen { listener, address } if address.port() == TAKEN => {
+                    events.push_back(Event::Refused { id: listener.0, reason: Refusal::AddressInUse });
+                }
                 Action::Listen { listener, address } => {
                     self.listener = Some(listener);
                     events.push_back(Event::Listening { listener, address });
@@ -97,8 +106,8 @@ impl<M: Machine> Host<M> {
                     let outcome = PasswordOutcome::Created("kept".to_owned());
                     events.push_back(Event::PasswordChecked { request, outcome });
                 }
-                Action::Resolve { request, port, .. } => {
-                    events.push_back(Event::Resolved { request, addresses: vec![address(port)] });
+                Action::Resolve { request, .. } => {
+                    events.push_back(Event::Resolved { request, addresses: self.resolved.clone() });
                 }
                 Action::Notify(notice) => self.notices.push(notice),
             });
@@ -117,9 +126,15 @@ impl<M: Machine> Host<M> {
 
     /// Someone connects and says nothing.
     pub fn accept(&mut self) -> ConnId {
+        self.accept_from(1)
+    }
+
+    /// Someone connects from another host of this network.
+    pub fn accept_from(&mut self, host: u8) -> ConnId {
         self.conns += 2;
         let conn = ConnId(self.conns);
-        self.event(Event::Opened { conn, listener: self.listener, local: address(6061), remote: address(9) });
+        let remote = SocketAddr::from(([127, 0, 0, host], 9));
+        self.event(Event::Opened { conn, listener: self.listener, local: address(6061), remote });
         conn
     }
 
@@ -137,9 +152,14 @@ impl<M: Machine> Host<M> {
         self.sent.remove(&conn).unwrap_or_default()
     }
 
+    /// The connection that the machine asked for last.
+    pub fn dialled(&mut self) -> ConnId {
+        self.dialled.pop().expect("it has dialled")
+    }
+
     /// The connection that the machine asked for last; it stands.
     pub fn open_dialled(&mut self) -> ConnId {
-        let conn = self.dialled.pop().expect("it has dialled");
+        let conn = self.dialled();
         self.event(Event::Opened { conn, listener: None, local: address(40_000), remote: address(6060) });
         conn
     }
