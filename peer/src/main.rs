@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            diagnostics::say(&error.to_string());
+            diagnostics::say_of_arguments(&error.to_string());
             return ExitCode::from(EXIT_USAGE);
         }
         Err(help) => help.exit(),

@@ -35,6 +35,20 @@ pub fn say(text: &str) {
     drop(write(&mut io::stderr().lock(), text));
 }
 
+/// Says what is wrong with how this program was started. Whatever it was given may stand in `text`, and has no lines.
+pub fn say_of_arguments(text: &str) {
+    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    say(&without_breaks(text, arguments));
+}
+
+fn without_breaks(text: &str, arguments: impl Iterator<Item = String>) -> String {
+    arguments.fold(text.to_owned(), |text, argument| {
+        let value = argument.split_once('=').map_or(argument.as_str(), |(_, value)| value);
+        let text = if argument.contains('\n') { text.replace(&argument, &escape::line(&argument)) } else { text };
+        if value.contains('\n') { text.replace(value, &escape::line(value)) } else { text }
+    })
+}
+
 fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
     let lines = escape::lines(text).map(|line| format!("{line}\n")).collect::<String>();
     to.write_all(lines.as_bytes())
@@ -52,6 +66,14 @@ fn tell_panic(panic: &PanicHookInfo<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_argument_has_no_lines() {
+        let said = |argument: &str| without_breaks("error: 'a\nb' is none\n\nUsage", [argument.to_owned()].into_iter());
+        for argument in ["a\nb", "--user=a\nb"] {
+            assert_eq!(said(argument), "error: 'a\\nb' is none\n\nUsage");
+        }
+    }
 
     #[test]
     fn each_line_is_escaped_and_lines_stay_lines() {

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            diagnostics::say(&error.to_string());
+            diagnostics::say_of_arguments(&error.to_string());
             return ExitCode::from(2);
         }
         Err(help) => help.exit(),

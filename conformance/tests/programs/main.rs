@@ -7,6 +7,7 @@ mod support;
 mod accounts;
 mod conversation;
 mod endings;
+mod forgery;
 mod hostile;
 mod hosting;
 mod load;

@@ -1,4 +1,5 @@
-//! A client of a tracker that says what it likes, when it likes: what a stranger could write from PROTOCOL.md.
+//! A client of a tracker, or a peer, that says what it likes, when it likes: what a stranger could write from
+//! PROTOCOL.md.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -54,14 +55,22 @@ impl Raw {
 
     /// The same from another address of this host.
     pub(crate) fn connect_from(to: SocketAddr, from: Option<IpAddr>, identity: u32) -> io::Result<Self> {
-        let mut stream = connect(to, from)?;
+        Self::shake_hands(connect(to, from)?, Preface::Tracker, identity)
+    }
+
+    /// A handshake with a peer.
+    pub(crate) fn link(to: SocketAddr, identity: u32) -> io::Result<Self> {
+        Self::shake_hands(connect(to, None)?, Preface::Peer, identity)
+    }
+
+    fn shake_hands(mut stream: TcpStream, preface: Preface, identity: u32) -> io::Result<Self> {
         let mut secret = [9; 32];
         secret[..4].copy_from_slice(&identity.to_be_bytes());
         let seed = Seed(secret);
         let statics = StaticKey::draw(&mut seed.stream("static", 0));
         let mut out = Vec::new();
         let identity = Identity::from_secret(&secret);
-        let mut channel = Channel::dial(Preface::Tracker, identity, &statics, seed.stream("channel", 0), &mut out);
+        let mut channel = Channel::dial(preface, identity, &statics, seed.stream("channel", 0), &mut out);
         let mut chunk = [0; 4096];
         loop {
             stream.write_all(&out)?;
@@ -91,18 +100,28 @@ impl Raw {
         out
     }
 
-    /// Sends a message.
-    pub(crate) fn send(&mut self, message: &ToTracker) -> io::Result<()> {
-        let sealed = self.seal(&message.to_bytes());
+    /// Sends what need be no message.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let sealed = self.seal(bytes);
         self.stream.write_all(&sealed)
     }
 
-    /// The next message, within the socket's timeout.
+    /// Sends a message.
+    pub(crate) fn send(&mut self, message: &ToTracker) -> io::Result<()> {
+        self.send_bytes(&message.to_bytes())
+    }
+
+    /// The next message of a tracker, within the socket's timeout.
     pub(crate) fn receive(&mut self) -> io::Result<FromTracker> {
+        FromTracker::from_bytes(&self.receive_any()?).map_err(io::Error::other)
+    }
+
+    /// The next message, as it was sealed.
+    pub(crate) fn receive_any(&mut self) -> io::Result<Vec<u8>> {
         let mut chunk = [0; 16 * 1024];
         loop {
             match self.channel.next_step(FRAME_BYTES_MAX, &mut Vec::new()).map_err(io::Error::other)? {
-                Some(Step::Message(bytes)) => return FromTracker::from_bytes(&bytes).map_err(io::Error::other),
+                Some(Step::Message(bytes)) => return Ok(bytes),
                 Some(Step::Identified(_) | Step::Established(_)) => {}
                 None => match self.stream.read(&mut chunk)? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
