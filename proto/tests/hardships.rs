@@ -117,6 +117,49 @@ fn a_member_that_leaves_and_comes_back_faster_than_the_tracker_tells_still_gets_
 }
 
 #[test]
+fn what_came_while_its_receiver_was_out_of_the_room_is_not_lost_behind_what_came_after() {
+    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
+    // Ana hears neither that bia leaves nor, until it has said more, that it is back.
+    world.delay_between(tracker, ana, true);
+    world.done(bia, Request::Leave { room: name("sala") });
+    world.ask(ana, say(sala(), "1"));
+    world.delay_between(ana, bia, true);
+    world.ask(ana, say(sala(), "2"));
+    world.done(bia, Request::Join { room: name("sala") });
+    world.delay_between(ana, bia, false);
+    assert_eq!(world.heard(bia), ["ana: 1", "ana: 2"]);
+    assert_eq!(world.delivered(ana), ["bia", "bia"]);
+    world.delay_between(tracker, ana, false);
+    world.say(ana, sala(), "3");
+    assert_eq!(world.heard(bia), ["ana: 1", "ana: 2", "ana: 3"]);
+}
+
+#[test]
+fn what_was_dropped_by_its_author_does_not_hold_up_what_is_said_later() {
+    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
+    world.delay_between(tracker, ana, true);
+    world.done(bia, Request::Leave { room: name("sala") });
+    world.ask(ana, say(sala(), "1"));
+    world.delay_between(tracker, ana, false);
+    assert_eq!(dropped(&world, ana), 1);
+    world.done(bia, Request::Join { room: name("sala") });
+    world.say(ana, sala(), "2");
+    assert_eq!(world.heard(bia), ["ana: 2"]);
+}
+
+#[test]
+fn what_waits_for_someone_arrives_though_no_room_is_shared_any_more() {
+    let (mut world, _, [ana, bia]) = in_a_room(["ana", "bia"]);
+    world.kill(bia);
+    world.say_later(ana, user("bia"), "1");
+    world.pass(Duration::from_secs(5));
+    world.done(ana, Request::Leave { room: name("sala") });
+    world.restart_by_key(bia);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.heard(bia), ["ana: 1"]);
+}
+
+#[test]
 fn a_link_that_waited_for_the_login_is_read_after_it() {
     let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
     world.kill(bia);

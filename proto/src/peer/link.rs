@@ -7,7 +7,10 @@
 //!
 //! Invariant: at most one link of a key is up.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use super::{outbox::Place, people::PersonId};
 use crate::{
@@ -93,6 +96,10 @@ pub struct Link {
     pub cursors: BTreeMap<Place, Cursor>,
     /// Rooms in which the other end is ready, and this peer does not count it among the members.
     pub early_rooms: BTreeMap<RoomId, Early>,
+    /// Rooms in which the other end was greeted, in its present stay there and this peer's.
+    pub greeted: BTreeSet<RoomId>,
+    /// Rooms of which an entry came when they were not shared: the first number that was not taken.
+    missed: BTreeMap<RoomId, u64>,
     /// Bytes sent and not acknowledged, roughly: below a bound, messages go out at once; above it, in bulk turns.
     pub in_flight: usize,
     /// Whether a bulk turn is wanted, and whether it was asked for.
@@ -122,6 +129,8 @@ impl Link {
             doubted: None,
             cursors: BTreeMap::new(),
             early_rooms: BTreeMap::new(),
+            greeted: BTreeSet::new(),
+            missed: BTreeMap::new(),
             in_flight: 0,
             wants_write: false,
             awaits_turn: false,
@@ -139,9 +148,28 @@ impl Link {
 
     /// A room is not shared any more.
     pub fn pause_room(&mut self, room: RoomId) {
+        self.greeted.remove(&room);
         if self.cursors.remove(&Some(room)).is_some() {
             self.note_early(room, Early::Paused);
         }
+    }
+
+    /// An entry of a room came: whether it may be taken. While the room is not shared it may not; and then nothing that
+    /// follows it may, or an acknowledgement would cover what was not taken. Its author sends it again once it hears
+    /// that the room is shared, unless it has dropped it: then it says [so](Self::forget_missed) before anything else.
+    pub fn takes_entry(&mut self, room: RoomId, seq: u64, is_shared: bool) -> bool {
+        let follows_missed = self.missed.get(&room).is_some_and(|first| *first < seq);
+        if is_shared && !follows_missed {
+            self.missed.remove(&room);
+        } else if !is_shared && !follows_missed && self.missed.len() < EARLY_ROOMS_MAX {
+            self.missed.insert(room, seq);
+        }
+        is_shared && !follows_missed
+    }
+
+    /// The other end greets anew in a room, so it has dropped what was not taken there.
+    pub fn forget_missed(&mut self, room: RoomId) {
+        self.missed.remove(&room);
     }
 
     /// Whether it is a link.

@@ -73,6 +73,7 @@ impl Peer {
         for user in &members {
             self.on_member(now, id, user);
         }
+        self.ask_after(now, former.into_iter().filter(|user| !members.contains(user)).collect());
     }
 
     /// What waits for those who are no members is dropped: they may have left while this peer was away.
@@ -111,7 +112,7 @@ impl Peer {
             RoomEvent::Created | RoomEvent::Joined | RoomEvent::Owner => false,
         };
         if over {
-            self.forget_room(id, Some(what), user);
+            self.forget_room(now, id, Some(what), user);
             return;
         }
         let (name, members) = (room.record.name.clone(), room.members.clone());
@@ -123,13 +124,14 @@ impl Peer {
                 if let Some(key) = person.and_then(|person| person.pinned) {
                     self.drop_receiver(id, key);
                 }
+                self.ask_after(now, vec![user.clone()]);
             }
             RoomEvent::Owner | RoomEvent::Deleted => {}
         }
     }
 
     /// This peer is in that room no longer.
-    pub(super) fn forget_room(&mut self, id: RoomId, what: Option<RoomEvent>, user: &Name) {
+    pub(super) fn forget_room(&mut self, now: Time, id: RoomId, what: Option<RoomEvent>, user: &Name) {
         let Some(room) = self.rooms.remove(&id) else { return };
         self.timers.clear(Timer::Room(id));
         let (said, seen) = room.log.followed();
@@ -138,7 +140,8 @@ impl Peer {
         }
         self.changes.push(Change::RoomForgotten { room: id });
         if let Some(what) = what {
-            self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members: room.members });
+            let members = room.members.clone();
+            self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members });
         }
         for key in self.outbox.receivers_in(id).collect::<Vec<_>>() {
             let count = self.outbox.drop_place(&key, Some(id));
@@ -148,6 +151,15 @@ impl Peer {
             if let Some(link) = self.links.find_mut(conn) {
                 link.pause_room(id);
             }
+        }
+        self.ask_after(now, room.members);
+    }
+
+    /// Of these the tracker may not tell any more: where something waits for them, it has to be asked.
+    fn ask_after(&mut self, now: Time, users: Vec<Name>) {
+        let realm = self.realm();
+        for user in users {
+            self.consider_dial(now, &(realm, user));
         }
     }
 
@@ -191,9 +203,12 @@ impl Peer {
         let early = link.early_rooms.remove(&id);
         let Some(room) = self.rooms.get(&id) else { return };
         let have = room.log.have_of(&key);
-        // Not the present heads: what was said since it came, it is to wait for.
-        let heads = room.arrivals.get(&user).map_or_else(Vec::new, |heads| heads.to_vec());
-        self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads: List::truncated(heads) });
+        // Once a stay: who is greeted again may take it that what it missed was dropped.
+        if link.greeted.insert(id) {
+            // Not the present heads: what was said since it came, it is to wait for.
+            let heads = room.arrivals.get(&user).map_or_else(Vec::new, |heads| heads.to_vec());
+            self.say_to_peer(conn, ToPeer::RoomHello { room: id, have, heads: List::truncated(heads) });
+        }
         match early {
             Some(Early::Hello { have, heads }) => self.on_room_hello(now, conn, id, have, heads),
             Some(Early::Paused) => self.on_place_ready(conn, Some(id), Have::default()),
@@ -204,6 +219,7 @@ impl Peer {
     pub(super) fn on_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
         let Some(link) = self.links.find_mut(conn) else { return };
         let (Some(key), Some(person)) = (link.key, link.person.clone()) else { return };
+        link.forget_missed(id);
         let member = self.rooms.get(&id).is_some_and(|room| room.has(&person));
         if !member {
             return link.note_early(id, Early::Hello { have, heads });

@@ -295,11 +295,12 @@ impl Peer {
         }
         let id = entry.entry.room;
         let realm = self.realm();
-        let Some(room) = self.rooms.get(&id) else { return };
         // Someone who has just left may still have something under way; the roster decides.
-        if !room.has(person) {
+        let is_shared = self.rooms.get(&id).is_some_and(|room| room.has(person));
+        if !self.links.find_mut(conn).is_some_and(|link| link.takes_entry(id, entry.entry.seq, is_shared)) {
             return;
         }
+        let Some(room) = self.rooms.get(&id) else { return };
         let may_come = room.members.iter().any(|member| {
             *member != person.1 && self.people.find(&(realm, member.clone())).is_some_and(|other| self.may_bring(other))
         });

@@ -405,7 +405,7 @@ impl Peer {
                 if let Some(former) = former.filter(|former| *former != name) {
                     // The rooms were the other account's.
                     for id in self.rooms.keys().copied().collect::<Vec<_>>() {
-                        self.forget_room(id, Some(RoomEvent::Evicted), &former);
+                        self.forget_room(now, id, Some(RoomEvent::Evicted), &former);
                     }
                 }
                 // From now on the key is enough.
@@ -450,7 +450,7 @@ impl Peer {
         }
         let gone = self.rooms.iter().filter(|(_, room)| !room.fresh && Some(room.record.tracker) == self.session.key);
         for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.forget_room(id, Some(RoomEvent::Evicted), &self.me.clone());
+            self.forget_room(now, id, Some(RoomEvent::Evicted), &self.me.clone());
         }
         let tracker = self.session.address_text();
         self.tell(Notice::LoggedIn { user: self.me.clone(), tracker });
@@ -553,7 +553,7 @@ impl Peer {
             }
             (Asked::Exit { token, room }, Answer::Done) => {
                 // The push came first; where it did not, the room is forgotten all the same.
-                self.forget_room(room, None, &self.me.clone());
+                self.forget_room(now, room, None, &self.me.clone());
                 self.outcome(token, None);
             }
             (Asked::Plain { token } | Asked::Enter { token, .. }, Answer::Done) => self.outcome(token, None),
