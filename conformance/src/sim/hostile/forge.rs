@@ -26,7 +26,7 @@ const ROOM_HELLOS: usize = 600;
 /// A key is replaced after 65,536 messages.
 const REKEY_MESSAGES: usize = 66_000;
 /// How often that is done: it costs more than all else together.
-const REKEY_SHARE: f64 = 0.05;
+const REKEY_SHARE: f64 = 0.02;
 
 impl Hostile {
     fn say_entry(&mut self, link: ConnId, entry: SignedEntry, out: &mut Out) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    client, forge,
+    client, forge, liar,
     machine::{Hostile, Out},
     noise, replay,
 };
@@ -131,4 +131,7 @@ habits! {
     LinkTwice: Links, forge::link_twice;
     /// Links that are not read.
     DeafLinks: Links, forge::deaf_links;
+
+    /// A tracker of its own, which lies to whoever comes.
+    Lies: Nothing, liar::lie;
 }

@@ -13,6 +13,8 @@ pub(super) enum Part {
     Session,
     /// A link as a member has them.
     Link,
+    /// Somebody who takes this node for a tracker.
+    Client,
 }
 
 /// Something that a connection does by itself, one after the other.

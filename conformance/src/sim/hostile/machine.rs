@@ -24,7 +24,10 @@ use super::{
     line::{Beat, Line, Opening, Part, Tamper},
     member::Member,
 };
-use crate::{luck::Luck, sim::cast::PEER_PORT};
+use crate::{
+    luck::Luck,
+    sim::cast::{PEER_PORT, TRACKER_PORT},
+};
 
 pub(super) type Out = Outbox<Notice, Change>;
 
@@ -88,7 +91,7 @@ impl Machine for Hostile {
             self.begin(out);
         }
         match event {
-            Event::Opened { conn, listener: Some(_), .. } => self.on_accepted(conn, out),
+            Event::Opened { conn, listener: Some(_), local, .. } => self.on_accepted(conn, local.port(), out),
             Event::Opened { conn, listener: None, .. } => self.on_opened(conn, out),
             Event::Received { conn, bytes } => self.on_received(conn, &bytes, out),
             Event::Closed { conn, .. } => self.forget(conn),
@@ -113,8 +116,9 @@ impl Machine for Hostile {
 impl Hostile {
     fn begin(&mut self, out: &mut Out) {
         self.has_begun = true;
-        if self.needs() == Needs::Links {
-            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PEER_PORT);
+        let ports = [(PEER_PORT, self.needs() == Needs::Links), (TRACKER_PORT, self.has(Habit::Lies))];
+        for (port, _) in ports.into_iter().filter(|(_, is_wanted)| *is_wanted) {
+            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
             out.push(Action::Listen { listener: self.ids.next_listener(), address });
         }
         if self.needs() >= Needs::Session {
@@ -319,14 +323,18 @@ impl Hostile {
         self.start.seed.stream("channel", conn.0)
     }
 
-    fn on_accepted(&mut self, conn: ConnId, out: &mut Out) {
+    fn on_accepted(&mut self, conn: ConnId, port: u16, out: &mut Out) {
         if self.lines.len() >= LINES_MAX {
             return out.close(conn, CloseHow::Abort);
         }
         let identity = self.start.identity.clone();
-        let opening = Opening { preface: Preface::Peer, identity: identity.clone() };
-        let mut line = Line::new(Part::Link, Tamper::None, Some(opening), Vec::new());
-        line.channel = Some(Channel::accept(Preface::Peer, identity, &self.statics, self.rng(conn)));
+        let (part, preface) = match port {
+            TRACKER_PORT => (Part::Client, Preface::Tracker),
+            _ => (Part::Link, Preface::Peer),
+        };
+        let opening = Opening { preface, identity: identity.clone() };
+        let mut line = Line::new(part, Tamper::None, Some(opening), Vec::new());
+        line.channel = Some(Channel::accept(preface, identity, &self.statics, self.rng(conn)));
         self.lines.insert(conn, line);
     }
 
@@ -380,7 +388,7 @@ impl Hostile {
         let Some(line) = self.lines.get_mut(&conn) else { return };
         line.key = Some(key);
         match line.part {
-            Part::Stranger => {}
+            Part::Stranger | Part::Client => {}
             Part::Session => self.log_in(conn, out),
             Part::Link => self.greet(conn, out),
         }
@@ -389,6 +397,9 @@ impl Hostile {
 
     fn on_message(&mut self, conn: ConnId, message: &[u8], out: &mut Out) {
         let Some(line) = self.lines.get(&conn) else { return };
+        if line.part == Part::Client {
+            return self.on_client_message(conn, message, out);
+        }
         match (line.opening.as_ref().map(|opening| opening.preface), line.key) {
             (Some(Preface::Tracker), Some(_)) => self.on_tracker_message(conn, message, out),
             (Some(Preface::Peer), Some(key)) => self.on_peer_message(conn, key, message, out),

@@ -5,7 +5,8 @@
 //! - said to anyone by a stranger: bytes of no protocol ([`noise`]), broken and repeated handshakes ([`replay`]);
 //! - said to its tracker by a client that can log in ([`client`]);
 //! - said over links by a member of the people's rooms ([`member`] is what it takes to be one; [`forge`] what such a
-//!   member may try).
+//!   member may try);
+//! - told to whoever takes it for a tracker ([`liar`]).
 //!
 //! Adding a habit is one row of the table and one function beside those of its kind.
 //!
@@ -17,6 +18,7 @@
 mod client;
 mod forge;
 mod habits;
+mod liar;
 mod line;
 mod machine;
 mod member;
