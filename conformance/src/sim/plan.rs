@@ -94,8 +94,7 @@ impl Plan {
         bytes[..8].copy_from_slice(&options.seed.to_be_bytes());
         let seed = Seed(bytes);
         let mut luck = Luck::of(&seed, "topology", 0);
-        let few = luck.duration(Duration::from_secs(NODES_MIN as u64), Duration::from_secs(NODES_MAX as u64)).as_secs();
-        let nodes = options.nodes.unwrap_or(few as usize).clamp(NODES_MIN, NODES_MAX);
+        let nodes = options.nodes.unwrap_or_else(|| draw_nodes(&mut luck)).clamp(NODES_MIN, NODES_MAX);
         let mut bounds = Luck::of(&seed, "limits", 0);
         let cast = Cast::draw(&seed, nodes, &mut || draw_limits(&mut bounds, nodes));
         let storm = luck.duration(Duration::from_secs(20), Duration::from_secs(600));
@@ -107,6 +106,12 @@ impl Plan {
         let climate = draw_climate(&mut Luck::of(&seed, "climate", 0));
         Self { seed, cast, climate, decisions, peace, core, hostile }
     }
+}
+
+/// Mostly few people: what goes wrong among many mostly does among few, and links are as many as the square.
+fn draw_nodes(luck: &mut Luck) -> usize {
+    let (fewest, most) = *luck.pick(&[(2, 3), (2, 6), (2, 6), (4, 10), (4, 10), (6, 14), (10, 32)]);
+    fewest + luck.below(most - fewest + 1)
 }
 
 /// Most of the people of the first tracker, at least two.

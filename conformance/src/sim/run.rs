@@ -598,12 +598,18 @@ impl Run {
 fn hash_fact(hash: &mut Sha256, fact: &Fact) {
     hash.update(fact.at.since_start().as_nanos().to_be_bytes());
     hash.update((fact.node as u64).to_be_bytes());
-    if let fact::What::Sent(conn, bytes) = &fact.what {
-        hash.update(conn.0.to_be_bytes());
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    } else {
-        hash.update(format!("{:?}", fact.what));
+    match &fact.what {
+        fact::What::Sent(conn, bytes) => {
+            hash.update(conn.0.to_be_bytes());
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        }
+        // What is committed shows in what is said after it.
+        fact::What::Committing(seq, changes) | fact::What::Durable(seq, changes) => {
+            hash.update(seq.0.to_be_bytes());
+            hash.update((changes.len() as u64).to_be_bytes());
+        }
+        other => hash.update(format!("{other:?}")),
     }
 }
 

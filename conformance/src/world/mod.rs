@@ -82,6 +82,8 @@ pub(crate) struct World {
     agenda: BTreeMap<(Time, u64), Happening>,
     planned: u64,
     pub(crate) processes: Vec<Process>,
+    /// Those that have not ended.
+    running: BTreeSet<NodeId>,
     hosts: BTreeMap<IpAddr, Host>,
     listeners: BTreeMap<SocketAddr, (NodeId, ListenerId)>,
     pub(crate) net: Net,
@@ -109,6 +111,7 @@ impl World {
             agenda: BTreeMap::new(),
             planned: 0,
             processes: Vec::new(),
+            running: BTreeSet::new(),
             hosts: BTreeMap::new(),
             listeners: BTreeMap::new(),
             net: Net::new(Luck::of(seed, "network", 0).next_seed()),
@@ -147,6 +150,7 @@ impl World {
         let node = self.processes.len();
         let offset = self.host(ip).wall_offset_ms;
         self.processes.push(Process::new(machine, ip, self.now, out_bytes_max));
+        self.running.insert(node);
         self.see(node, What::Started(ip));
         self.tell(Duration::ZERO, node, Event::Wall(self.wall(offset)));
         self.tell(Duration::ZERO, node, Event::Interfaces(vec![ip]));
@@ -210,6 +214,7 @@ impl World {
         for (seq, changes) in self.processes[node].end(survivors) {
             self.see(node, What::Durable(seq, changes));
         }
+        self.running.remove(&node);
         self.see(node, What::Ended);
         self.listeners.retain(|_, (owner, _)| *owner != node);
         self.dials.retain(|(owner, _)| *owner != Owner::Node(node));
@@ -294,8 +299,8 @@ impl World {
     /// Does what comes next, if that is not after `until`.
     pub(crate) fn step(&mut self, until: Time) -> bool {
         let planned = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-        let processes = self.processes.iter().enumerate();
-        let due = processes.filter_map(|(node, process)| Some((process.deadline()?, node))).min();
+        let running = self.running.iter().map(|node| (*node, &self.processes[*node]));
+        let due = running.filter_map(|(node, process)| Some((process.deadline()?, node))).min();
         let due = due.map(|(at, node)| (at.max(self.now), node));
         match (planned, due) {
             (Some(at), due) if at <= until && due.is_none_or(|(due, _)| at <= due) => {
@@ -328,8 +333,7 @@ impl World {
     }
 
     fn running_at(&self, ip: IpAddr) -> Vec<NodeId> {
-        let of = self.processes.iter().enumerate().filter(|(_, process)| process.running && process.ip == ip);
-        of.map(|(node, _)| node).collect()
+        self.running.iter().copied().filter(|node| self.processes[*node].ip == ip).collect()
     }
 
     fn wall(&self, offset_ms: i64) -> Wall {
