@@ -166,7 +166,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
 
 impl papo_runtime_mio::Store<Change> for PeerStore {
     fn apply(&mut self, changes: &[Change]) -> Result<(), papo_runtime_mio::StoreError> {
-        Ok(self.apply_all(changes)?)
+        Ok(self.keep(changes)?)
     }
 }
 

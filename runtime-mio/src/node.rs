@@ -220,14 +220,14 @@ where
             return Ok(());
         }
         if let Some(recorder) = &mut self.recorder {
-            recorder.write_event(now, &event).map_err(Fatal::Record)?;
+            recorder.write_event(now, &event)?;
         }
         self.machine.handle(now, event, &mut self.out);
         if self.out.is_empty() {
             return Ok(());
         }
         if let Some(recorder) = &mut self.recorder {
-            recorder.write_actions(&self.out).map_err(Fatal::Record)?;
+            recorder.write_actions(&self.out)?;
         }
         self.apply(host);
         if self.control.stopped {

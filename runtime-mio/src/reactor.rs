@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     io,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -50,11 +51,23 @@ pub enum Fatal {
     #[error("what happened could not be stored: {0}")]
     Commit(#[source] StoreError),
     /// The recording cannot be written.
-    #[error("the recording cannot be written: {0}")]
-    Record(#[source] io::Error),
+    #[error("the recording {} {}", path.display(), not_written(error))]
+    Record {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The system does not say what happens at the sockets, or gives no threads.
     #[error("the system fails: {0}")]
     System(#[source] io::Error),
+}
+
+fn not_written(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "has filled its disk: make room there, or record elsewhere".to_owned(),
+        _ => format!("cannot be written: {error}"),
+    }
 }
 
 /// Several machines, and the one thread that drives them.

@@ -6,7 +6,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use papo_proto::{
@@ -16,10 +16,13 @@ use papo_proto::{
 };
 use serde::Serialize;
 
+use crate::reactor::Fatal;
+
 /// A recording that is being written.
 #[derive(Debug)]
 pub struct Recorder {
     file: File,
+    path: PathBuf,
     machine: String,
     lines: Vec<u8>,
 }
@@ -35,7 +38,8 @@ impl Recorder {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path)?;
-        let mut recorder = Self { file, machine: header.machine.clone(), lines: Vec::new() };
+        let (path, machine) = (path.to_owned(), header.machine.clone());
+        let mut recorder = Self { file, path, machine, lines: Vec::new() };
         record::encode_header(header, &mut recorder.lines)?;
         recorder.write()?;
         Ok(recorder)
@@ -47,15 +51,20 @@ impl Recorder {
     }
 
     /// An event is about to be handled.
-    pub(crate) fn write_event<C: Serialize>(&mut self, now: Time, event: &Event<'_, C>) -> io::Result<()> {
-        record::encode_event(now, event, &mut self.lines)?;
-        self.write()
+    pub(crate) fn write_event<C: Serialize>(&mut self, now: Time, event: &Event<'_, C>) -> Result<(), Fatal> {
+        let encoded = record::encode_event(now, event, &mut self.lines);
+        self.keep(encoded)
     }
 
     /// Its actions are about to be applied.
-    pub(crate) fn write_actions<N: Serialize, C: Serialize>(&mut self, out: &Outbox<N, C>) -> io::Result<()> {
-        record::encode_outbox(out, &mut self.lines)?;
-        self.write()
+    pub(crate) fn write_actions<N: Serialize, C: Serialize>(&mut self, out: &Outbox<N, C>) -> Result<(), Fatal> {
+        let encoded = record::encode_outbox(out, &mut self.lines);
+        self.keep(encoded)
+    }
+
+    fn keep(&mut self, encoded: Result<(), impl Into<io::Error>>) -> Result<(), Fatal> {
+        let written = encoded.map_err(Into::into).and_then(|()| self.write());
+        written.map_err(|error| Fatal::Record { path: self.path.clone(), error })
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -68,7 +77,7 @@ impl Recorder {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::{Fatal, Node, Options, Reactor, Store, StoreError};
+    use crate::{Node, Options, Reactor, Store, StoreError};
     use papo_proto::machine::Machine;
 
     struct Idle;
@@ -102,7 +111,8 @@ mod tests {
     #[test]
     fn a_recording_that_cannot_be_written_ends_the_reactor() {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-        let recorder = Recorder { file: full, machine: "idle".to_owned(), lines: Vec::new() };
+        let path = PathBuf::from("/dev/full");
+        let recorder = Recorder { file: full, path, machine: "idle".to_owned(), lines: Vec::new() };
         let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1 }).expect("a reactor");
         reactor.add(Node {
             machine: Idle,
@@ -111,6 +121,8 @@ mod tests {
             on_notice: Box::new(|(), _| {}),
             recorder: Some(recorder),
         });
-        assert!(matches!(reactor.run(), Err(Fatal::Record(_))));
+        let error = reactor.run().expect_err("nothing can be recorded");
+        assert!(matches!(error, Fatal::Record { .. }));
+        assert!(error.to_string().starts_with("the recording /dev/full has filled its disk: "), "{error}");
     }
 }

@@ -31,7 +31,7 @@ use papo_proto::{
 };
 use papo_runtime_mio::{Store, StoreError, data_dir::DataDir};
 use rusqlite::{
-    Connection, OpenFlags, Row, Transaction,
+    Connection, ErrorCode, OpenFlags, Row, Transaction,
     config::DbConfig,
     params,
     types::{FromSqlError, Type},
@@ -90,6 +90,12 @@ pub enum DatabaseError {
         /// Why.
         error: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Its disk is full.
+    #[error("the disk of {} is full: make room there, and start again; what was confirmed is kept", path.display())]
+    Full {
+        /// Which.
+        path: PathBuf,
+    },
     /// It was written by a newer program.
     #[error(
         "the database {} is of version {version}, and this papo-tracker knows versions up to {VERSION}: use a newer one",
@@ -124,6 +130,7 @@ pub enum DatabaseError {
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
+    path: PathBuf,
     _dir: DataDir,
 }
 
@@ -138,31 +145,65 @@ impl Database {
     /// # Errors
     /// When it cannot be used; then it is left as it is.
     pub fn open(path: &Path, dir: DataDir) -> Result<(Self, Directory), DatabaseError> {
-        let unusable =
-            |error: &dyn ToString| DatabaseError::Unusable { path: path.to_owned(), error: error.to_string().into() };
+        let unusable = |error| DatabaseError::of_system(path, error);
         check_magic(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|error| unusable(&error))?;
+        let connection = Connection::open_with_flags(path, flags).map_err(unusable)?;
         // Until it is known to be sound, not even what a killed process left in the journal is moved into it.
         let keep_journal = |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
-        keep_journal(true).and_then(|_| connection.busy_timeout(BUSY_WAIT)).map_err(|error| unusable(&error))?;
+        keep_journal(true).and_then(|_| connection.busy_timeout(BUSY_WAIT)).map_err(unusable)?;
         let state = match check(&connection, path)? {
             Found::Nothing => Directory::default(),
             Found::Tables => load(&connection, path)?,
         };
-        prepare(&connection).and_then(|()| keep_journal(false)).map_err(|error| unusable(&error))?;
-        Ok((Self { connection, _dir: dir }, state))
+        prepare(&connection).and_then(|_| keep_journal(false)).map_err(unusable)?;
+        Ok((Self { connection, path: path.to_owned(), _dir: dir }, state))
     }
+}
+
+impl DatabaseError {
+    /// What SQLite says of a database that is sound as far as is known.
+    fn of_system(path: &Path, error: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            _ => Self::Unusable { path, error: error.into() },
+        }
+    }
+
+    /// What SQLite, or what reads its rows, says of a database that nothing is known of: the system is at fault where
+    /// SQLite says so, and else what is stored.
+    fn of_content(path: &Path, error: StoreError) -> Self {
+        match error.downcast::<rusqlite::Error>() {
+            Ok(error) if error.sqlite_error_code().is_some_and(is_of_system) => Self::of_system(path, *error),
+            Ok(error) => Self::Corrupt { path: path.to_owned(), what: error.to_string() },
+            Err(error) => Self::Corrupt { path: path.to_owned(), what: error.to_string() },
+        }
+    }
+}
+
+/// Whether an error says nothing of what is stored.
+const fn is_of_system(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::CannotOpen
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::OutOfMemory
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure
+    )
 }
 
 impl Store<Change> for Database {
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction()?;
-        for change in changes {
-            apply(&transaction, change)?;
-        }
-        transaction.commit()?;
-        Ok(())
+        let failed = |error: StoreError| match error.downcast::<rusqlite::Error>() {
+            Ok(error) => DatabaseError::of_system(&self.path, *error).into(),
+            Err(error) => error,
+        };
+        apply_all(&mut self.connection, changes).map_err(failed)
     }
 }
 
@@ -194,8 +235,8 @@ fn check_magic(path: &Path) -> Result<(), DatabaseError> {
 
 /// Looks whose it is, of what version, and whether it is whole. Only reads.
 fn check(connection: &Connection, path: &Path) -> Result<Found, DatabaseError> {
-    let corrupt = |what: &dyn ToString| DatabaseError::Corrupt { path: path.to_owned(), what: what.to_string() };
-    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(|error| corrupt(&error));
+    let failed = |error: rusqlite::Error| DatabaseError::of_content(path, error.into());
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(failed);
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
     let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
     match (application, version) {
@@ -206,9 +247,9 @@ fn check(connection: &Connection, path: &Path) -> Result<Found, DatabaseError> {
         }
         _ => return Err(DatabaseError::NotOurs { path: path.to_owned() }),
     }
-    let whole: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| corrupt(&error))?;
-    if whole == "ok" { Ok(Found::Tables) } else { Err(corrupt(&whole.lines().next().unwrap_or_default())) }
+    let whole: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    let what = || whole.lines().next().unwrap_or_default().to_owned();
+    if whole == "ok" { Ok(Found::Tables) } else { Err(DatabaseError::Corrupt { path: path.to_owned(), what: what() }) }
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -238,7 +279,7 @@ fn load(connection: &Connection, path: &Path) -> Result<Directory, DatabaseError
     read("SELECT * FROM users ORDER BY folded", user_changes)
         .and_then(|()| read("SELECT * FROM rooms ORDER BY id", room_changes))
         .and_then(|()| read(MEMBERS, member_changes))
-        .map_err(|error| DatabaseError::Corrupt { path: path.to_owned(), what: error.to_string() })?;
+        .map_err(|error| DatabaseError::of_content(path, error))?;
     Ok(directory)
 }
 
@@ -328,6 +369,12 @@ fn status(row: &Row<'_>) -> rusqlite::Result<Status> {
 }
 
 // Writing.
+
+fn apply_all(connection: &mut Connection, changes: &[Change]) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    changes.iter().try_for_each(|change| apply(&transaction, change))?;
+    Ok(transaction.commit()?)
+}
 
 fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), StoreError> {
     let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(params);

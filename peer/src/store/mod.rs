@@ -49,6 +49,9 @@ pub(crate) enum StoreError {
         /// What is wrong.
         reason: String,
     },
+    /// Its disk is full.
+    #[error("the disk of {} is full: make room there, and start again; what was confirmed is kept", .0.display())]
+    Full(PathBuf),
     /// It can't be read or written.
     #[error("{} can't be used: {reason}", path.display())]
     Unusable {
@@ -63,6 +66,9 @@ impl StoreError {
     fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         match error {
+            rusqlite::Error::SqliteFailure(failure, _) if failure.code == rusqlite::ErrorCode::DiskFull => {
+                Self::Full(path)
+            }
             rusqlite::Error::SqliteFailure(failure, _)
                 if matches!(
                     failure.code,
@@ -72,7 +78,6 @@ impl StoreError {
                         | rusqlite::ErrorCode::SystemIoFailure
                         | rusqlite::ErrorCode::DatabaseBusy
                         | rusqlite::ErrorCode::DatabaseLocked
-                        | rusqlite::ErrorCode::DiskFull
                 ) =>
             {
                 Self::Unusable { path, reason: error.to_string() }
@@ -121,11 +126,15 @@ impl PeerStore {
         number.map(i64::cast_unsigned).map_err(|error| StoreError::of(&self.path, &error))
     }
 
-    /// Applies changes, all or none.
+    /// Keeps changes, all or none.
     ///
     /// # Errors
-    /// Those of the database; then nothing is applied.
-    pub(crate) fn apply_all(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
+    /// When they can't be written; then nothing is kept.
+    pub(crate) fn keep(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.apply_all(changes).map_err(|error| StoreError::of(&self.path, &error))
+    }
+
+    fn apply_all(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for change in changes {
             apply::change(&transaction, change)?;

@@ -70,7 +70,7 @@ fn open(directory: &std::path::Path) -> PeerStore {
 /// Applies changes in one go, and loads them from a store that was opened anew.
 fn after(changes: &[Change]) -> State {
     let directory = tempfile::tempdir().expect("a directory");
-    open(directory.path()).apply_all(changes).expect("applies");
+    open(directory.path()).keep(changes).expect("applies");
     open(directory.path()).load(4096, u64::MAX / 2).expect("loads")
 }
 
@@ -153,7 +153,7 @@ fn only_the_last_known_entries_are_loaded_oldest_first() {
     let entries = (1..=5).map(|seq| entry(&me(), LOG, seq, vec![])).collect::<Vec<_>>();
     let said = entries.iter().map(|entry| Change::EntrySaid { entry: entry.clone(), receivers: vec![] });
     let changes = [Change::RoomEntered { record: record(1) }].into_iter().chain(said).collect::<Vec<_>>();
-    open(directory.path()).apply_all(&changes).expect("applies");
+    open(directory.path()).keep(&changes).expect("applies");
     let state = open(directory.path()).load(2, 0).expect("loads");
     let known = state.rooms[0].known.iter().map(|(id, _)| *id).collect::<Vec<_>>();
     assert_eq!(known, [entries[3].entry.id(), entries[4].entry.id()]);
@@ -229,7 +229,7 @@ fn what_was_kept_and_not_shown_comes_back_at_the_next_start_and_nothing_twice() 
     let mut shown = Shown::open(directory.path(), 0).expect("opens");
     for number in 1..=3 {
         let have = Have { log: 1, seq: number };
-        store.apply_all(&[Change::PrivateSeen { author, have, incoming: incoming(number, None) }]).expect("applies");
+        store.keep(&[Change::PrivateSeen { author, have, incoming: incoming(number, None) }]).expect("applies");
     }
     shown.note(2).expect("writes");
     shown.note(1).expect("never goes back");
@@ -261,7 +261,7 @@ fn changes_of_one_call_are_applied_all_or_none() {
         have: Have { log: 1, seq: number },
         incoming: incoming(number, None),
     };
-    store.apply_all(&[seen(1), seen(1)]).expect_err("a number is given once");
+    store.keep(&[seen(1), seen(1)]).expect_err("a number is given once");
     assert_eq!(store.load(10, 0).expect("loads"), State { log: LOG, ..State::default() });
 }
 
@@ -339,7 +339,7 @@ fn the_store_agrees_with_the_state_that_simulators_use_as_their_disk() {
     let mut store = open(directory.path());
     let mut memory = State { log: LOG, ..State::default() };
     for change in &changes {
-        store.apply_all(std::slice::from_ref(change)).expect("applies");
+        store.keep(std::slice::from_ref(change)).expect("applies");
         memory.apply(change, 3);
         assert_eq!(store.load(3, 0).expect("loads"), memory, "after {change:?}");
     }
