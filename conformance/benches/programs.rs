@@ -25,6 +25,7 @@ use papo_proto::{
     wire::tracker::{FromTracker, ToTracker},
 };
 use support::{
+    cpu, crowd,
     papo::{Options, Papo},
     raw::Raw,
     tracker::Tracker,
@@ -36,6 +37,9 @@ const ROUNDS: u32 = 3_000;
 const MESSAGES: u32 = 3_000;
 /// Logins by key, and a tenth of it by password.
 const LOGINS: u32 = 1_000;
+/// Accounts of a tracker that has many, and how often it is killed.
+const MANY: u32 = 100_000;
+const RESTARTS: u32 = 5;
 /// Sessions that do nothing.
 const IDLE: u32 = 200;
 /// How long nothing is watched.
@@ -70,6 +74,19 @@ fn main() {
     let by_password = logins(&tracker, LOGINS / 10, |client| client.log_in("bench", "pw"));
     println!("  {by_password:>9.0}  logins by password, the same");
 
+    println!("after kill -9");
+    for accounts in [1_000, MANY] {
+        let mut tracker = Tracker::start_on(crowd::data(accounts, accounts / 20));
+        let times = (0..RESTARTS).map(|_| {
+            tracker.process.kill();
+            let since = Instant::now();
+            tracker.restart();
+            since.elapsed()
+        });
+        let slowest = times.max().unwrap_or_default().as_secs_f64() * 1e3;
+        println!("  {slowest:>9.0}  ms at most until a tracker with {accounts} accounts listens again");
+    }
+
     println!("at rest");
     let mut host = Options::new("dora").register("pw").with(&["--host", "127.0.0.1:0"]).log_in();
     let before = resident_kib(tracker.process.id());
@@ -84,10 +101,7 @@ fn main() {
         ("papo --json", ana.process.id()),
         ("papo --json --host", host.process.id()),
     ] {
-        let before = cpu_ticks(id);
-        thread::sleep(IDLE_TIME);
-        if let Some((before, after)) = before.zip(cpu_ticks(id)) {
-            let share = (after - before) as f64 / IDLE_TIME.as_secs_f64();
+        if let Some(share) = cpu::share(id, IDLE_TIME) {
             println!("  {share:>9.2}  % of a core for {what}, which does nothing");
         }
     }
@@ -232,11 +246,4 @@ fn logins(tracker: &Tracker, count: u32, log_in: impl Fn(&mut Raw) -> std::io::R
 fn resident_kib(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     status.lines().find(|line| line.starts_with("VmRSS:"))?.split_whitespace().nth(1)?.parse().ok()
-}
-
-/// Hundredths of a second that a process has worked, where the system tells.
-fn cpu_ticks(process: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
-    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
 }

@@ -1,12 +1,11 @@
-//! Many clients of one tracker: what is confirmed is kept however it ends, and greed harms only the greedy.
+//! Many clients of one tracker: greed harms only the greedy.
 
 use std::{
-    collections::BTreeMap,
     io::{ErrorKind, Read as _, Write as _},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Sender},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
@@ -24,137 +23,6 @@ use crate::{
     hostile::Talk,
     support::{BOUND, raw::Raw, tracker::Tracker},
 };
-
-/// How often the tracker is killed; `PAPO_KILLS` says otherwise.
-const KILLS: u32 = 6;
-/// Clients that are busy when it is.
-const BUSY: u32 = 4;
-
-/// What a client knows of its membership in a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Member {
-    Is,
-    IsNot,
-    /// It has asked, and was not answered.
-    Perhaps,
-}
-
-/// What one client was told is done.
-#[derive(Debug)]
-struct Confirmed {
-    name: String,
-    identity: u32,
-    rooms: BTreeMap<String, Member>,
-}
-
-/// Makes an account and rooms, joins those of others, leaves them again, until the tracker is gone; `done` hears of
-/// each thing that was confirmed.
-fn be_busy(tracker: &Tracker, round: u32, number: u32, done: &Sender<()>) -> Option<Confirmed> {
-    let (name, identity) = (format!("u{round}x{number}"), round * BUSY + number);
-    let mut client = Raw::connect(tracker.address, identity).ok()?;
-    let FromTracker::Welcome { .. } = client.register(&name, "pw").ok()? else { panic!("{name} is free") };
-    let mut confirmed = Confirmed { name, identity, rooms: BTreeMap::new() };
-    for step in 0.. {
-        // The test has heard enough before the tracker is gone.
-        let _ = done.send(());
-        let other = format!("r{round}x{}x{}", (number + 1) % BUSY, step / 3);
-        let (room, wanted, answer) = match step % 3 {
-            0 => {
-                let room = format!("r{round}x{number}x{}", step / 3);
-                confirmed.rooms.insert(room.clone(), Member::Perhaps);
-                let answer = client.create(&room);
-                (room, Member::Is, answer)
-            }
-            1 => {
-                confirmed.rooms.insert(other.clone(), Member::Perhaps);
-                let answer = client.join(&other);
-                (other, Member::Is, answer)
-            }
-            _ if step % 2 == 0 => {
-                confirmed.rooms.insert(other.clone(), Member::Perhaps);
-                let answer = client.leave(&other);
-                (other, Member::IsNot, answer)
-            }
-            _ => continue,
-        };
-        match answer {
-            Ok(FromTracker::Done { .. }) => confirmed.rooms.insert(room, wanted),
-            Ok(FromTracker::Failed { failure: Failure::UnknownRoom | Failure::NotMember, .. }) => {
-                confirmed.rooms.insert(room, Member::IsNot)
-            }
-            Ok(FromTracker::Failed { failure: Failure::TooManyRooms, .. }) => {
-                confirmed.rooms.insert(room, Member::IsNot);
-                break;
-            }
-            Ok(other) => panic!("{}: {other:?}", confirmed.name),
-            Err(_) => break,
-        };
-    }
-    Some(confirmed)
-}
-
-/// Logs in by key and compares the rooms that one is told of.
-#[track_caller]
-fn check_kept(tracker: &Tracker, confirmed: &Confirmed) {
-    let mut client = Raw::connect(tracker.address, confirmed.identity).expect("it is back");
-    let welcome = client.log_in_by_key(&confirmed.name).expect("it answers");
-    assert!(matches!(welcome, FromTracker::Welcome { .. }), "the account of {} is lost: {welcome:?}", confirmed.name);
-    let mut told = Vec::new();
-    loop {
-        match client.receive().expect("it tells the rooms") {
-            FromTracker::Room { room } => told.push(room.record.name.to_string()),
-            FromTracker::Synced => break,
-            _ => {}
-        }
-    }
-    for (room, member) in &confirmed.rooms {
-        let is_told = told.contains(room);
-        match member {
-            Member::Is => assert!(is_told, "{} is no more in {room}: {told:?}", confirmed.name),
-            Member::IsNot => assert!(!is_told, "{} is in {room} again", confirmed.name),
-            Member::Perhaps => {}
-        }
-    }
-}
-
-#[test]
-fn nothing_that_was_confirmed_is_lost_however_often_a_busy_tracker_is_killed() {
-    let kills = std::env::var("PAPO_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    let mut tracker = Tracker::start();
-    let mut known = Vec::new();
-    for round in 0..=kills {
-        let (sender, done) = mpsc::channel();
-        let confirmed = thread::scope(|scope| {
-            let busy = (0..BUSY).map(|number| {
-                let (sender, tracker) = (sender.clone(), &tracker);
-                scope.spawn(move || be_busy(tracker, round, number, &sender))
-            });
-            let busy = busy.collect::<Vec<_>>();
-            drop(sender);
-            // Each time at another moment.
-            for _ in 0..BUSY + round * 37 % 150 {
-                done.recv_timeout(BOUND).expect("they are busy");
-            }
-            if round < kills {
-                tracker.process.signal(nix::sys::signal::Signal::SIGKILL);
-            } else {
-                tracker.process.signal(nix::sys::signal::Signal::SIGTERM);
-            }
-            drop(done);
-            busy.into_iter().map(|busy| busy.join().expect("it ends with the tracker")).collect::<Vec<_>>()
-        });
-        let status = tracker.process.wait();
-        if round == kills {
-            assert_eq!(status.code(), Some(0), "a busy tracker ends in order when it is asked to");
-        }
-        tracker.restart();
-        let confirmed = confirmed.into_iter().flatten().collect::<Vec<_>>();
-        assert!(!confirmed.is_empty(), "round {round}");
-        // Everyone of this round, and someone of each before.
-        confirmed.iter().chain(&known).for_each(|confirmed| check_kept(&tracker, confirmed));
-        known.extend(confirmed.into_iter().take(1));
-    }
-}
 
 fn questions(client: &mut Raw, count: u32) -> Vec<u8> {
     let question = |request| ToTracker::ListPeers { request, prefix: Prefix::default(), after: None };

@@ -7,6 +7,7 @@ mod support;
 mod accounts;
 mod conversation;
 mod endings;
+mod faults;
 mod forgery;
 mod hostile;
 mod hosting;

@@ -6,12 +6,19 @@
 //! - [`tracker`], [`papo`]: a tracker, a peer.
 //! - [`terminal`]: a peer at a terminal.
 //! - [`capture`], [`proxy`]: everything that crosses the wire.
+//! - [`wire`]: a proxy that delays, cuts and resets.
 //! - [`raw`]: a client of a tracker that says what it likes.
+//! - [`cpu`]: how much a process works.
+//! - [`crowd`]: a tracker's database with as many accounts as one likes.
+//! - [`disk`]: a small disk that fills up.
 //!
 //! Invariant: a test ends only processes that it started, waits only for events, and never longer than [`BOUND`].
 
 pub(crate) mod capture;
 mod cargo;
+pub(crate) mod cpu;
+pub(crate) mod crowd;
+pub(crate) mod disk;
 pub(crate) mod feed;
 pub(crate) mod papo;
 pub(crate) mod process;
@@ -20,6 +27,7 @@ pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod terminal;
 pub(crate) mod tracker;
+pub(crate) mod wire;
 
 use std::time::Duration;
 

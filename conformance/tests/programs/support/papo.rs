@@ -9,7 +9,12 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{BOUND, process::Process, programs, tracker::Tracker};
+use super::{
+    BOUND,
+    process::{self, Process},
+    programs,
+    tracker::Tracker,
+};
 
 /// The password that everyone in these tests has who has no other.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -42,9 +47,19 @@ impl Options {
         }
     }
 
+    /// The same on a data directory that is there already.
+    pub(crate) fn on(self, data: &Arc<TempDir>) -> Self {
+        Self { data: Arc::clone(data), ..self }
+    }
+
     /// Someone who makes an account there.
     pub(crate) fn registering(user: &str, tracker: &Tracker) -> Self {
         Self::new(user).tracker(&tracker.spec()).register(PASSWORD)
+    }
+
+    /// `--listen`.
+    pub(crate) fn listen(self, listen: &str) -> Self {
+        Self { listen: listen.to_owned(), ..self }
     }
 
     /// `--register`, with a password.
@@ -120,6 +135,13 @@ impl Options {
         Papo { process, options: self, mark: 0, parsed: Mutex::default() }
     }
 
+    /// Starts it with a limit that a shell sets first.
+    #[track_caller]
+    pub(crate) fn start_limited(self, limit: &str) -> Papo {
+        let process = Process::start(&mut process::limited(&self.command(), limit));
+        Papo { process, options: self, mark: 0, parsed: Mutex::default() }
+    }
+
     /// Starts it and waits until it is logged in.
     #[track_caller]
     pub(crate) fn log_in(self) -> Papo {
@@ -161,6 +183,11 @@ impl Papo {
         self.options.data().to_owned()
     }
 
+    /// The same, for another peer to be started on when this one has ended.
+    pub(crate) fn shared_data(&self) -> Arc<TempDir> {
+        Arc::clone(&self.options.data)
+    }
+
     /// Types one line: a command or a text.
     #[track_caller]
     pub(crate) fn line(&mut self, line: &str) {
@@ -187,6 +214,11 @@ impl Papo {
     /// Waits count only what comes from here on.
     pub(crate) fn mark(&mut self) {
         self.mark = self.process.stdout.len();
+    }
+
+    /// Waits count everything again.
+    pub(crate) const fn unmark(&mut self) {
+        self.mark = 0;
     }
 
     /// Waits until `look` has seen what it wants among the events since the mark.

@@ -108,6 +108,20 @@ impl Process {
     }
 }
 
+/// A command that a shell sets a limit for first, for good.
+pub(crate) fn limited(command: &Command, limit: &str) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();

@@ -2,6 +2,7 @@
 //! PROTOCOL.md.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     io::{self, Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpStream},
     time::Duration,
@@ -15,7 +16,7 @@ use papo_proto::{
     rng::Seed,
     wire::{
         codec::Wire as _,
-        tracker::{Claimed, FromTracker, PasswordHash, ToTracker},
+        tracker::{Claimed, FromTracker, PasswordHash, Prefix, ToTracker},
     },
 };
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -28,6 +29,13 @@ pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
     channel: Channel,
     request: u32,
+}
+
+/// The secret of the identity of this number.
+pub(crate) fn secret(identity: u32) -> [u8; 32] {
+    let mut secret = [9; 32];
+    secret[..4].copy_from_slice(&identity.to_be_bytes());
+    secret
 }
 
 /// Connects, from another address of this host if one is named.
@@ -64,8 +72,7 @@ impl Raw {
     }
 
     fn shake_hands(mut stream: TcpStream, preface: Preface, identity: u32) -> io::Result<Self> {
-        let mut secret = [9; 32];
-        secret[..4].copy_from_slice(&identity.to_be_bytes());
+        let secret = secret(identity);
         let seed = Seed(secret);
         let statics = StaticKey::draw(&mut seed.stream("static", 0));
         let mut out = Vec::new();
@@ -193,6 +200,38 @@ impl Raw {
     pub(crate) fn leave(&mut self, name: &str) -> io::Result<FromTracker> {
         let request = self.next_request();
         self.ask(&ToTracker::Leave { request, name: named(name) })
+    }
+
+    /// Deletes one.
+    pub(crate) fn delete(&mut self, name: &str) -> io::Result<FromTracker> {
+        let request = self.next_request();
+        self.ask(&ToTracker::Delete { request, name: named(name) })
+    }
+
+    /// Asks who someone is.
+    pub(crate) fn whois(&mut self, name: &str) -> io::Result<FromTracker> {
+        let request = self.next_request();
+        self.ask(&ToTracker::WhoisName { request, name: named(name) })
+    }
+
+    /// Every room: its owner and its members.
+    pub(crate) fn rooms(&mut self) -> io::Result<BTreeMap<String, (String, BTreeSet<String>)>> {
+        let (mut rooms, mut after) = (BTreeMap::new(), None);
+        loop {
+            let request = self.next_request();
+            let answer = self.ask(&ToTracker::ListRooms { request, prefix: Prefix::default(), after })?;
+            let FromTracker::Rooms { rows, more, .. } = answer else {
+                return Err(io::Error::other(format!("no list: {answer:?}")));
+            };
+            after = rows.last().map(|row| row.name.clone());
+            for row in rows.iter() {
+                let members = row.members.iter().map(ToString::to_string).collect();
+                rooms.insert(row.name.to_string(), (row.owner.to_string(), members));
+            }
+            if !more {
+                return Ok(rooms);
+            }
+        }
     }
 
     /// Waits for so long at most in each [`Self::receive`].

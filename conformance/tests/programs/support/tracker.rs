@@ -13,7 +13,11 @@ use nix::sys::signal::Signal;
 use papo_proto::error::Fault;
 use tempfile::TempDir;
 
-use super::{BOUND, process::Process, programs};
+use super::{
+    BOUND,
+    process::{self, Process},
+    programs,
+};
 
 /// A running tracker.
 #[derive(Debug)]
@@ -55,9 +59,30 @@ impl Tracker {
         Self::start_at("127.0.0.1:0", data, extra)
     }
 
+    /// Starts one on a data directory that is there already.
+    #[track_caller]
+    pub(crate) fn start_on(data: impl Into<Arc<TempDir>>) -> Self {
+        Self::start_at("127.0.0.1:0", data.into(), Vec::new())
+    }
+
+    /// The same with a limit that a shell sets first; it has none when it is started again.
+    #[track_caller]
+    pub(crate) fn start_limited(data: impl Into<Arc<TempDir>>, limit: &str) -> Self {
+        let data = data.into();
+        let command = process::limited(&command(data.path(), "127.0.0.1:0"), limit);
+        Self::start_command(command, data, Vec::new())
+    }
+
     #[track_caller]
     fn start_at(listen: &str, data: Arc<TempDir>, extra: Vec<String>) -> Self {
-        let process = Process::start(command(data.path(), listen).args(&extra));
+        let mut command = command(data.path(), listen);
+        command.args(&extra);
+        Self::start_command(command, data, extra)
+    }
+
+    #[track_caller]
+    fn start_command(mut command: Command, data: Arc<TempDir>, extra: Vec<String>) -> Self {
+        let process = Process::start(&mut command);
         let line = process.wait_stdout("where it listens", |line| line.starts_with("papo-tracker listens on "));
         let rest = line.trim_start_matches("papo-tracker listens on ");
         let (address, fingerprint) = rest.split_once(", fingerprint ").expect("address and fingerprint");
@@ -69,6 +94,11 @@ impl Tracker {
     /// Its data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.data.path().to_owned()
+    }
+
+    /// The same, for another tracker to be started on when this one has ended.
+    pub(crate) fn shared_data(&self) -> Arc<TempDir> {
+        Arc::clone(&self.data)
     }
 
     /// As `--tracker` takes it.
