@@ -117,10 +117,14 @@ limits! {
     strangers_told_ms: u64 = 10_000;
     /// Entries of one room that wait for what they follow.
     entries_waiting_max: usize = 1_024;
+    /// Bytes of these entries, roughly; past it, the one that has waited longest is shown with its gap.
+    entries_waiting_bytes_max: usize = 256 * 1024;
     /// An entry that waits longer for what it follows is shown without it.
     entry_wait_ms_max: u64 = 3_000;
     /// Entries of one room that are remembered as seen.
     entries_known_max: usize = 4_096;
+    /// Names in a list of rooms that a tracker may give; it is cut behind the page that goes past it.
+    listed_names_max: usize = 262_144;
     /// People whose names, keys and addresses are remembered.
     contacts_max: usize = 20_000;
     /// At the end of input, and on leaving a room: the wait for acknowledgements.
@@ -159,6 +163,7 @@ const _: () = {
     assert!(DEFAULT.pushes_per_s_max > 0, "whoever was held back is read again");
     assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
     assert!(DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max <= 800, "a terminal selects below 1024");
+    assert!(DEFAULT.entries_waiting_bytes_max >= 16 * TEXT_BYTES_MAX, "what comes at once may come in another order");
     assert!(TEXT_BYTES_MAX + 1024 <= MESSAGE_BYTES_MAX, "a text with all around it fits a frame");
     assert!(
         ROOM_CAPACITY_MAX * (2 + NAME_BYTES_MAX) + 1024 <= MESSAGE_BYTES_MAX,

@@ -39,7 +39,8 @@ impl Peer {
             }
             Request::Status { status: Status::Offline, .. } => self.outcome(token, Some(Problem::OutOfRange)),
             Request::Status { status, text } => {
-                self.ask_plain(now, token, |request| ToTracker::SetStatus { request, status, text });
+                let asked = Asked::Status { token, status, text: text.clone() };
+                self.ask_tracker(now, token, asked, |request| ToTracker::SetStatus { request, status, text });
             }
             Request::Profile { text } => self.ask_plain(now, token, |request| ToTracker::SetProfile { request, text }),
             Request::Peers { prefix } => self.list_peers(now, token, prefix, false),
@@ -195,6 +196,7 @@ impl Peer {
         let of_token = |asked: &Asked| match asked {
             Asked::Login | Asked::Identify { .. } | Asked::Look { .. } => false,
             Asked::Plain { token: of }
+            | Asked::Status { token: of, .. }
             | Asked::Logout { token: of }
             | Asked::Enter { token: of, .. }
             | Asked::Exit { token: of, .. }
@@ -370,9 +372,8 @@ impl Peer {
             return self.outcome(token, Some(Problem::NothingToTrust { user: name }));
         };
         if let (Some(old), Some(new)) = (pinned, changed) {
+            self.move_waiting(&id, old, new);
             self.pin(&id, new);
-            self.outbox.move_receiver(&old, new);
-            self.changes.push(Change::ReceiverMoved { from: old, to: new });
             self.people.entry(&id).redial.reset();
             self.consider_dial(now, &id);
             // It may have been linked as a stranger before.
@@ -406,17 +407,18 @@ impl Peer {
         let link = person.pinned.and_then(|key| self.links.up(&key)).and_then(|conn| self.links.find(conn));
         // What the tracker told before it was lost may not hold any more.
         let online = person.online && self.session.up().is_some();
-        let status = match (link, person.online) {
-            (None, _) if !online => Status::Offline,
-            (Some(_), false) => Status::Online,
-            (_, _) => person.status,
+        // A link stands, and the tracker does not tell of a session: what it told before is over.
+        let (status, status_text) = match (link, person.online) {
+            (None, _) if !online => (Status::Offline, person.status_text.clone()),
+            (Some(_), false) => (Status::Online, StatusText::default()),
+            (_, _) => (person.status, person.status_text.clone()),
         };
         let reachable = online || link.is_some();
         PeerSeen {
             user: if id.0 == Realm::Lan { id.1.clone() } else { person.name.clone() },
             address: person.endpoints.first().copied().or(link.map(|link| link.remote)).filter(|_| reachable),
             status,
-            status_text: person.status_text.clone(),
+            status_text,
             room: None,
             last_seen: person.last_seen,
             linked: link.is_some(),
@@ -517,7 +519,8 @@ impl Peer {
     ) {
         let after = page.last().map(|row| row.name.clone());
         rows.extend(page);
-        if more && after.is_some() && rows.len() < self.limits.contacts_max {
+        let names = rows.iter().map(|row| 1 + row.members.len()).sum::<usize>();
+        if more && after.is_some() && rows.len() < self.limits.contacts_max && names < self.limits.listed_names_max {
             let wire = wire_prefix(prefix.clone());
             let asked = Asked::Rooms { token, prefix, rows };
             self.ask_tracker(now, token, asked, |request| ToTracker::ListRooms { request, prefix: wire, after });
@@ -590,8 +593,8 @@ impl Peer {
         PeerSeen {
             user: self.me.clone(),
             address: self.claimed().iter().copied().find(|address| !address.ip().is_unspecified()),
-            status: if self.session.up().is_some() { Status::Online } else { Status::Offline },
-            status_text: StatusText::default(),
+            status: if self.session.up().is_some() { self.session.own_status.0 } else { Status::Offline },
+            status_text: self.session.own_status.1.clone(),
             room: None,
             last_seen: self.wall_now(now),
             linked: false,

@@ -404,11 +404,19 @@ impl Peer {
             person.wanted = dialled;
         }
         if former.is_none() && self.links.take_yielded(&key).is_none() {
+            let address = self.dialable(id, address, dialled);
             let notice = Notice::Peer { what: PeerEvent::Linked, user: id.1.clone(), address: Some(address) };
             self.tell(notice);
         }
         self.on_place_ready(conn, None, have);
         self.greet_rooms(now, conn);
+    }
+
+    /// Where someone can be dialled: whoever dialled came from another port than it listens at.
+    fn dialable(&self, id: &PersonId, remote: SocketAddr, dialled: bool) -> SocketAddr {
+        let endpoints = self.people.find(id).map_or(&[][..], |person| &person.endpoints);
+        let same = endpoints.iter().find(|endpoint| endpoint.ip() == remote.ip());
+        if dialled { remote } else { same.or(endpoints.first()).copied().unwrap_or(remote) }
     }
 
     /// Takes a connection out, and answers the pings over it.

@@ -103,6 +103,12 @@ impl Outbox {
         self.queues.get(receiver)?.get(&place)?.range(above..).next().map(|(_, message)| message)
     }
 
+    /// The number of the first message that waits for a receiver in one place.
+    #[must_use]
+    pub fn first_in(&self, receiver: &Key, place: Place) -> Option<u64> {
+        self.queues.get(receiver)?.get(&place)?.keys().next().copied()
+    }
+
     /// How much waits for a receiver.
     #[must_use]
     pub fn waiting(&self, receiver: &Key) -> usize {

@@ -235,7 +235,7 @@ impl Peer {
     }
 
     /// Whoever has that key is no member any more: what waits for it there is dropped.
-    fn drop_receiver(&mut self, room: RoomId, key: Key) {
+    pub(super) fn drop_receiver(&mut self, room: RoomId, key: Key) {
         let count = self.outbox.drop_place(&key, Some(room));
         if count > 0 {
             self.changes.push(Change::ReceiverDropped { room: Some(room), receiver: key });

@@ -23,7 +23,7 @@ use crate::{
     time::Time,
     wire::{
         room::RoomId,
-        tracker::{Claimed, PeerRow, RoomRow},
+        tracker::{Claimed, PeerRow, RoomRow, Status, StatusText},
     },
 };
 
@@ -57,6 +57,15 @@ pub enum Asked {
     Plain {
         /// The request that it answers.
         token: u64,
+    },
+    /// This peer is something else to others.
+    Status {
+        /// The request that it answers.
+        token: u64,
+        /// What.
+        status: Status,
+        /// In its own words.
+        text: StatusText,
     },
     /// The end of the session.
     Logout {
@@ -142,6 +151,8 @@ pub struct Session {
     pub stood: bool,
     /// The account, while and after it stood.
     pub account: Option<Name>,
+    /// What this peer is to others, as far as the tracker has told or taken it.
+    pub own_status: (Status, StatusText),
     /// Where this peer said at login that it listens.
     pub claimed: Option<Claimed>,
     /// Whether the state after login is still coming in.
@@ -163,7 +174,7 @@ pub struct Session {
 impl Session {
     /// A session that nobody wants yet.
     #[must_use]
-    pub const fn new(address: Option<TrackerAddress>, redial: Redial) -> Self {
+    pub fn new(address: Option<TrackerAddress>, redial: Redial) -> Self {
         Self {
             address,
             key: None,
@@ -173,6 +184,7 @@ impl Session {
             login_token: None,
             stood: false,
             account: None,
+            own_status: (Status::Online, StatusText::default()),
             claimed: None,
             syncing: false,
             heard: Time::ZERO,

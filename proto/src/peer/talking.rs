@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     change::{Change, Incoming},
     interface::{Note, Notice, Problem, Target},
-    machine::{Draining, Out, Peer, Timer},
+    machine::{Draining, Out, Peer, Room, Timer},
     outbox::{Message, Place, private_id},
     people::{Person, PersonId},
 };
@@ -321,6 +321,33 @@ impl Peer {
         self.links.up(&key).is_some() || (person.online && !person.held && person.redial.failures() < 2)
     }
 
+    /// What waits for someone's former key waits for the accepted one, as far as that can hear it. Told before the new
+    /// key is pinned.
+    pub(super) fn move_waiting(&mut self, id: &PersonId, old: Key, new: Key) {
+        let others = self.people.ids_of(&old).filter(|other| *other != id).cloned().collect::<Vec<_>>();
+        if !others.is_empty() {
+            // Another account keeps that key, and what waits for it; what only this one was to hear reaches nobody.
+            let only = |room: &Room| room.has(id) && !others.iter().any(|other| room.has(other));
+            let rooms = self.rooms.iter().filter(|(_, room)| only(room)).map(|(room, _)| *room);
+            for room in rooms.collect::<Vec<_>>() {
+                self.drop_receiver(room, old);
+            }
+            return;
+        }
+        // Whoever was known by the new key before has followed this peer's numbers with it: it would take what has a
+        // lower one for known, and acknowledge what it never saw.
+        let known = self.people.ids_of(&new).next().is_some();
+        let sent = self.links.up(&new).and_then(|conn| self.links.find(conn)?.cursors.get(&None).copied());
+        let followed = if known { sent.map_or(u64::MAX, |cursor| cursor.sent) } else { 0 };
+        if self.outbox.first_in(&old, None).is_some_and(|seq| seq <= followed) {
+            let count = self.outbox.drop_place(&old, None);
+            self.changes.push(Change::ReceiverDropped { room: None, receiver: old });
+            self.note_dropped(old, count);
+        }
+        self.outbox.move_receiver(&old, new);
+        self.changes.push(Change::ReceiverMoved { from: old, to: new });
+    }
+
     /// Entries of that author that wait for their turn are not shown any more; they may come again.
     pub(super) fn forget_waiting(&mut self, author: &Key) {
         for room in self.rooms.values_mut() {
@@ -415,10 +442,7 @@ impl Peer {
 
 fn size_of_message(message: &Message) -> usize {
     let text = match message {
-        Message::Entry(entry) => {
-            let Body::Text { text } = &entry.entry.body;
-            text.as_str().len() + entry.entry.parents.len() * 32
-        }
+        Message::Entry(entry) => entry.entry.weight(),
         Message::Private(message) => message.text.as_str().len(),
     };
     text + OVERHEAD_BYTES

@@ -353,6 +353,7 @@ impl Peer {
                 // Without the session, that is done.
                 Asked::Logout { token } => self.outcome(token, None),
                 Asked::Plain { token }
+                | Asked::Status { token, .. }
                 | Asked::Enter { token, .. }
                 | Asked::Exit { token, .. }
                 | Asked::Peers { token, .. }
@@ -426,6 +427,9 @@ impl Peer {
                 self.on_answer(now, request, Answer::Rooms(rows.into_vec(), more), out);
             }
             FromTracker::Whois { request, contact, profile, plaintext } => {
+                if contact.name == self.me {
+                    self.session.own_status = (contact.status, contact.status_text.clone());
+                }
                 self.on_contact(now, &contact, out);
                 self.on_answer(now, request, Answer::Whois(Box::new((contact, profile, plaintext))), out);
             }
@@ -468,6 +472,8 @@ impl Peer {
         }
         self.identify_waiting(now, out);
         self.identify_labelled();
+        // The account keeps its status from one session to the next, and tells it to others only.
+        self.look_up(&self.me.clone());
     }
 
     fn on_tracker_bye(&mut self, now: Time, conn: ConnId, reason: Goodbye, out: &mut Out) {
@@ -556,6 +562,10 @@ impl Peer {
                 self.forget_room(now, room, None, &self.me.clone());
                 self.outcome(token, None);
             }
+            (Asked::Status { token, status, text }, Answer::Done) => {
+                self.session.own_status = (status, text);
+                self.outcome(token, None);
+            }
             (Asked::Plain { token } | Asked::Enter { token, .. }, Answer::Done) => self.outcome(token, None),
             (Asked::Peers { token, prefix, rows, as_users }, Answer::Peers(page, more)) => {
                 self.on_peers_page(now, token, prefix, rows, as_users, page, more);
@@ -573,6 +583,7 @@ impl Peer {
             }
             (
                 Asked::Plain { token }
+                | Asked::Status { token, .. }
                 | Asked::Logout { token }
                 | Asked::Enter { token, .. }
                 | Asked::Exit { token, .. }

@@ -63,6 +63,8 @@ pub struct Log {
     waiting: BTreeMap<Key, VecDeque<Waiting>>,
     waiting_count: usize,
     waiting_max: usize,
+    waiting_bytes: usize,
+    waiting_bytes_max: usize,
     wait: std::time::Duration,
     /// This member has just come in: whose heads were taken as a starting point already. None for an old member.
     newcomer: Option<BTreeSet<Key>>,
@@ -83,6 +85,8 @@ impl Log {
             waiting: BTreeMap::new(),
             waiting_count: 0,
             waiting_max: limits.entries_waiting_max,
+            waiting_bytes: 0,
+            waiting_bytes_max: limits.entries_waiting_bytes_max,
             wait: ms(limits.entry_wait_ms_max),
             newcomer: Some(BTreeSet::new()),
         }
@@ -154,8 +158,9 @@ impl Log {
             return Offer::Known;
         }
         let until = if may_come { now + self.wait } else { now };
-        queue.push_back(Waiting { id, entry, until });
         self.waiting_count += 1;
+        self.waiting_bytes += entry.entry.weight();
+        queue.push_back(Waiting { id, entry, until });
         Offer::Taken
     }
 
@@ -180,7 +185,7 @@ impl Log {
         });
         // Nothing is complete: the one that has waited longest, if its time has run out or too many wait.
         let author = complete.or_else(|| {
-            let crowded = self.waiting_count > self.waiting_max;
+            let crowded = self.waiting_count > self.waiting_max || self.waiting_bytes > self.waiting_bytes_max;
             let (until, author) =
                 self.waiting.iter().filter_map(|(author, queue)| Some((queue.front()?.until, *author))).min()?;
             (crowded || until <= now).then_some(author)
@@ -191,6 +196,7 @@ impl Log {
             self.waiting.remove(&author);
         }
         self.waiting_count -= 1;
+        self.waiting_bytes -= entry.entry.weight();
         self.seen.insert(author, Have { log: entry.entry.log, seq: entry.entry.seq });
         self.add(id, &entry.entry.parents);
         Some(Released { entry, gap: complete.is_none() })
@@ -200,6 +206,7 @@ impl Log {
     pub fn forget_waiting(&mut self, author: &Key) {
         if let Some(queue) = self.waiting.remove(author) {
             self.waiting_count -= queue.len();
+            self.waiting_bytes -= queue.iter().map(|waiting| waiting.entry.entry.weight()).sum::<usize>();
         }
     }
 
@@ -340,6 +347,23 @@ mod tests {
         }
         let over = offer(&mut log, &bia.says(&[&missing]));
         assert_eq!(over.iter().map(|(entry, gap)| (entry.entry.seq, *gap)).collect::<Vec<_>>(), [(1, true)]);
+    }
+
+    #[test]
+    fn entries_wait_up_to_a_bound_of_bytes_and_what_was_released_or_forgotten_counts_no_more() {
+        let (mut lost, mut bia, mut caio) = (Author::new(1), Author::new(2), Author::new(3));
+        let missing = lost.says(&[]);
+        let first = bia.says(&[&missing]);
+        let bytes = first.entry.weight();
+        let limits = Limits { entries_waiting_max: 100, entries_waiting_bytes_max: 2 * bytes, ..Limits::DEFAULT };
+        let mut log = Log::of_newcomer(&limits, 0, &[]);
+        assert_eq!(offer(&mut log, &first), []);
+        assert_eq!(offer(&mut log, &bia.says(&[&missing])), [], "at the bound");
+        assert_eq!(offer(&mut log, &bia.says(&[&missing])), [(first, true)], "past it");
+        log.forget_waiting(&bia.key());
+        for _ in 0..2 {
+            assert_eq!(offer(&mut log, &caio.says(&[&missing])), []);
+        }
     }
 
     #[test]

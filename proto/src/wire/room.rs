@@ -165,6 +165,13 @@ wire_struct! {
 }
 
 impl Entry {
+    /// How many bytes its text and parents take; the rest is small.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let Body::Text { text } = &self.body;
+        text.as_str().len() + self.parents.len() * 32
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> EntryId {

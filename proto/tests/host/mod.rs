@@ -280,7 +280,7 @@ impl Stranger {
     }
 
     /// Takes what the machine has sent, and finishes the handshake.
-    fn exchange<M: Machine>(&mut self, host: &mut Host<M>) {
+    pub fn exchange<M: Machine>(&mut self, host: &mut Host<M>) {
         loop {
             let bytes = host.take_sent(self.conn);
             if bytes.is_empty() {
