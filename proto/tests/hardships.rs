@@ -160,6 +160,20 @@ fn what_waits_for_someone_arrives_though_no_room_is_shared_any_more() {
 }
 
 #[test]
+fn who_leaves_a_room_before_it_is_deleted_is_not_told_that_it_was() {
+    let (mut world, _, [ana, bia]) = in_a_room(["ana", "bia"]);
+    // What ana said is not acknowledged, so leaving and deleting wait for it, one after the other.
+    world.stall_disk(bia, true);
+    world.ask(ana, say(sala(), "1"));
+    let leave = world.ask(ana, Request::Leave { room: name("sala") });
+    world.pass(Duration::from_secs(1));
+    let delete = world.ask(ana, Request::Delete { room: name("sala") });
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.outcome(ana, leave), Some(None));
+    assert_eq!(world.outcome(ana, delete), Some(Some(Problem::NotInRoom { room: name("sala") })));
+}
+
+#[test]
 fn a_link_that_waited_for_the_login_is_read_after_it() {
     let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
     world.kill(bia);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     change::{Change, LeftRoom, Realm},
-    interface::{Note, Notice},
+    interface::{Note, Notice, Problem},
     link::Early,
-    machine::{Peer, Room, Timer},
+    machine::{Draining, Peer, Room, Timer},
     people::Person,
     session::Asked,
 };
@@ -139,6 +139,13 @@ impl Peer {
             self.left.insert(id, LeftRoom { room: id, said, seen });
         }
         self.changes.push(Change::RoomForgotten { room: id });
+        if what != Some(RoomEvent::Deleted) {
+            // It stands, and is not this peer's to delete any more.
+            let deleting = self.draining.extract_if(.., |_, what| *what == Draining::Delete(id));
+            for (token, _) in deleting.collect::<Vec<_>>() {
+                self.outcome(token, Some(Problem::NotInRoom { room: room.record.name.clone() }));
+            }
+        }
         if let Some(what) = what {
             let members = room.members.clone();
             self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members });

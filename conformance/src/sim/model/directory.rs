@@ -54,7 +54,6 @@ pub(super) struct Room {
     epoch: u64,
     /// In the order of standing, since when.
     pub(super) members: Vec<(Name, Time)>,
-    pub(super) added: Time,
 }
 
 /// What is known of a room for ever.
@@ -97,11 +96,6 @@ impl Directory {
     /// The names of accounts that ever had a key.
     pub(super) fn accounts_of<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Name> {
         self.accounts.values().filter(|account| account.keys.contains(key)).map(|account| &account.name)
-    }
-
-    /// The room that has this name now.
-    pub(super) fn room_named(&self, name: &Name) -> Option<(&RoomId, &Room)> {
-        self.rooms.iter().find(|(_, room)| room.name == *name)
     }
 
     pub(super) fn past(&self, room: &RoomId) -> Option<&Past> {
@@ -163,8 +157,7 @@ impl Directory {
                 let free = self.room_skeletons.insert(name.skeleton()) && !self.past.contains_key(&id);
                 found.check(free, CONSISTENT, || format!("the room {name:?} is or looks like one that is there"));
                 let (owner, capacity, epoch) = (owner.clone(), *capacity, *epoch);
-                self.rooms
-                    .insert(id, Room { name: name.clone(), owner, capacity, epoch, members: Vec::new(), added: at });
+                self.rooms.insert(id, Room { name: name.clone(), owner, capacity, epoch, members: Vec::new() });
                 self.past.insert(id, Past { name, added: at, members: BTreeMap::new() });
                 self.touch(id, at);
             }

@@ -39,6 +39,8 @@ pub(super) struct Disk {
     pub(super) rooms: BTreeMap<RoomId, Name>,
     /// Ids of what others said.
     pub(super) heard: BTreeSet<String>,
+    /// Ids of what others said to devices that are lost.
+    pub(super) heard_before: BTreeSet<String>,
     /// Ids of what it said.
     pub(super) said: BTreeSet<String>,
     waiting: BTreeMap<Key, BTreeMap<Place, Queue>>,
@@ -48,6 +50,11 @@ impl Disk {
     /// Whether a key is that of somebody who is blocked.
     pub(super) fn blocks(&self, key: &Key) -> bool {
         self.blocked.iter().any(|id| self.pins.get(id) == Some(key))
+    }
+
+    /// Whether what others said is kept, or was on a device that is lost.
+    pub(super) fn has_heard(&self, id: &str) -> bool {
+        self.heard.contains(id) || self.heard_before.contains(id)
     }
 
     /// Whether some name means that key now.

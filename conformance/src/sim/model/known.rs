@@ -21,8 +21,9 @@ use crate::sim::cast::{Cast, PersonId, TrackerId};
 /// Who takes part, by key.
 pub(super) struct Who {
     pub(super) cast: Cast,
-    /// Of people.
+    /// Of people, on the device that each has now.
     pub(super) keys: Vec<Key>,
+    /// On every device that each ever had.
     by_key: BTreeMap<Key, PersonId>,
 }
 
@@ -57,6 +58,15 @@ impl Known {
             who: Who { cast: cast.clone(), keys, by_key },
             wanted: BTreeMap::new(),
         }
+    }
+
+    /// Someone lost its device, and has another one: what is on its disk begins anew. What the old device had kept and
+    /// acknowledged may still be told to others.
+    pub(super) fn on_new_device(&mut self, person: PersonId, key: Key) {
+        self.who.keys[person] = key;
+        self.who.by_key.insert(key, person);
+        let lost = std::mem::take(&mut self.disks[person]);
+        self.disks[person].heard_before = lost.heard_before.into_iter().chain(lost.heard).collect();
     }
 
     pub(super) fn on_asked(&mut self, person: PersonId, request: &Request) {
@@ -97,9 +107,8 @@ impl Known {
         self.directory_of(room).is_some_and(|directory| directory.was_member(room, key))
     }
 
-    /// Whether a name stands for someone: its own, its account's, or a label of one of these.
-    pub(super) fn stands_for(&self, name: &Name, person: PersonId) -> bool {
-        let key = &self.who.keys[person];
+    /// Whether a name stands for someone, on a device with this key: its own, its account's, or a label of these.
+    pub(super) fn stands_for(&self, name: &Name, person: PersonId, key: &Key) -> bool {
         let own = &self.who.cast.people[person].name;
         let accounts = self.directories.iter().flat_map(|directory| directory.accounts_of(key));
         std::iter::once(own).chain(accounts).any(|own| name == own || is_label(name, own, key))

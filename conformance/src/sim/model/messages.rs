@@ -39,6 +39,8 @@ pub(super) const RECEIVERS_ONLY: Invariant =
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) author: PersonId,
+    /// The key of the device on which it was said.
+    key: Key,
     /// The room, with its name; none outside of rooms.
     pub(super) room: Option<(RoomId, Name)>,
     pub(super) scope: Option<Scope>,
@@ -48,7 +50,8 @@ pub(super) struct Message {
     /// Accounts with a pinned key whom the author did not block, until it is told that this was said.
     able: Vec<Name>,
     entry: Option<SignedEntry>,
-    pub(super) shown: BTreeSet<PersonId>,
+    /// The devices on which it was shown. A new device of the same person may be shown it again.
+    pub(super) shown: BTreeSet<Key>,
     delivered: BTreeSet<Name>,
 }
 
@@ -66,7 +69,7 @@ pub(super) struct Tally {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Messages {
     /// What people wanted to say, and whether they were told that it is said.
     asked: BTreeMap<String, (PersonId, Target, bool)>,
@@ -83,19 +86,6 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    pub(super) const fn new(people: usize) -> Self {
-        Self {
-            asked: BTreeMap::new(),
-            said: BTreeMap::new(),
-            texts: BTreeSet::new(),
-            strange: BTreeSet::new(),
-            order: Order::new(people),
-            rosters: BTreeMap::new(),
-            refused: BTreeMap::new(),
-            tallies: BTreeMap::new(),
-        }
-    }
-
     pub(super) fn message(&self, id: &str) -> Option<&Message> {
         self.said.get(id)
     }
@@ -153,9 +143,9 @@ impl Messages {
                 });
                 self.check_name(known, person, author, incoming, found);
             }
-            Change::RoomEntered { record } => self.order.on_stay(person, record.id()),
-            Change::RoomForgotten { room } => self.order.on_stay(person, *room),
-            Change::Baseline { room, heads } => self.order.on_baseline(person, *room, heads),
+            Change::RoomEntered { record } => self.order.on_stay(&known.who.keys[person], record.id()),
+            Change::RoomForgotten { room } => self.order.on_stay(&known.who.keys[person], *room),
+            Change::Baseline { room, heads } => self.order.on_baseline(&known.who.keys[person], *room, heads),
             Change::ReceiverMoved { to, .. } => {
                 for id in known.disks[person].waiting_ids(to) {
                     if let Some(message) = self.said.get_mut(id) {
@@ -172,7 +162,7 @@ impl Messages {
                 continue;
             }
             tally.acknowledged += 1;
-            let kept = known.who.person(receiver).is_none_or(|person| known.disks[person].heard.contains(id));
+            let kept = known.who.person(receiver).is_none_or(|person| known.disks[person].has_heard(id));
             found.check(kept, KEPT_BEFORE_ACKNOWLEDGED, || {
                 let text = self.said.get(id).map(|message| &message.text);
                 format!("person {person} has an acknowledgement of {text:?} by {receiver:?}, who does not have it")
@@ -264,6 +254,7 @@ impl Messages {
         let able = if room.is_some() { accounts.map(|(_, name)| name.clone()).collect() } else { Vec::new() };
         let message = Message {
             author,
+            key: known.who.keys[author],
             room,
             scope,
             seq,
@@ -323,7 +314,7 @@ impl Messages {
             && message.room.as_ref().map(|(_, name)| name) == incoming.room.as_ref()
             && message.scope == incoming.scope
             && author != person;
-        found.check(same && known.stands_for(from, author), TRUE_AUTHOR, || {
+        found.check(same && known.stands_for(from, author, &message.key), TRUE_AUTHOR, || {
             format!(
                 "person {person} is shown {text:?} from {from:?} in {:?}; person {author} said {:?} in {:?}",
                 incoming.room, message.text, message.room
@@ -333,11 +324,11 @@ impl Messages {
         let meant = message.receivers.contains(key)
             && message.room.as_ref().is_none_or(|(room, _)| known.was_member(room, key));
         found.check(meant, RECEIVERS_ONLY, || format!("person {person} is shown {text:?}, which was not said to it"));
-        let new = message.shown.insert(person);
+        let new = message.shown.insert(*key);
         found.check(new, AT_MOST_ONCE, || format!("person {person} is shown {text:?} twice"));
         match &message.room {
-            Some((room, _)) => self.order.on_entry_shown(person, *room, incoming, found),
-            None => self.order.on_private_shown(person, author, message.seq, found),
+            Some((room, _)) => self.order.on_entry_shown(key, *room, incoming, found),
+            None => self.order.on_private_shown(key, &message.key, message.seq, found),
         }
     }
 
@@ -348,7 +339,7 @@ impl Messages {
         let kept = keys
             .into_iter()
             .flatten()
-            .any(|key| known.who.person(key).is_none_or(|receiver| known.disks[receiver].heard.contains(id)));
+            .any(|key| known.who.person(key).is_none_or(|receiver| known.disks[receiver].has_heard(id)));
         found.check(kept, KEPT_BEFORE_ACKNOWLEDGED, || {
             format!("person {person} is told that {id} is delivered to {to:?}, who does not have it")
         });

@@ -25,7 +25,7 @@ mod stage;
 mod trust;
 mod wires;
 
-use papo_proto::peer;
+use papo_proto::{identity::Key, peer};
 
 use self::{
     bounds::Bounds, disk::Released, known::Known, messages::Messages, requests::Requests, rest::Answers, trust::Trust,
@@ -116,7 +116,7 @@ impl Model {
         let known = Known::new(cast);
         Self {
             requests: Requests::default(),
-            messages: Messages::new(cast.people.len()),
+            messages: Messages::default(),
             trust: Trust::default(),
             wires: Wires::new(cast),
             bounds: Bounds::default(),
@@ -124,6 +124,12 @@ impl Model {
             known,
             found: Found::default(),
         }
+    }
+
+    /// Someone has lost its device and begins anew on another, with this key and an empty disk.
+    pub(crate) fn note_new_device(&mut self, person: PersonId, key: Key) {
+        self.known.on_new_device(person, key);
+        self.wires.on_new_device(key);
     }
 
     /// Something happened at someone.
@@ -172,7 +178,7 @@ impl Model {
     }
 
     fn on_asked(&mut self, person: PersonId, fact: &Fact, command: &peer::Command) {
-        self.requests.on_asked(fact, command, &mut self.found);
+        self.requests.on_asked(&self.known, fact, command, &mut self.found);
         self.trust.on_asked(person, command);
         if let peer::Command::Ask { request, .. } = command {
             self.known.on_asked(person, request);

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use papo_proto::{
+    identity::Key,
     peer::change::Incoming,
     wire::room::{EntryId, RoomId, SignedEntry},
 };
@@ -23,30 +24,32 @@ pub(super) const CAUSAL_ORDER: Invariant = (
     "an author's messages are shown as they were said, and nothing is shown after what follows it but behind a gap",
 );
 
-/// How far each person's log is followed, by number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How far the log of each device of the cast is followed, by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Clock(Vec<u64>);
 
 impl Clock {
-    fn new(people: usize) -> Self {
-        Self(vec![0; people])
+    fn of(&self, author: usize) -> u64 {
+        self.0.get(author).copied().unwrap_or_default()
     }
 
     fn merge(&mut self, other: &Self) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             *mine = (*mine).max(*theirs);
         }
     }
 
-    fn raise(&mut self, author: Option<PersonId>, seq: u64) {
+    fn raise(&mut self, author: Option<usize>, seq: u64) {
         if let Some(author) = author {
+            self.0.resize(self.0.len().max(author + 1), 0);
             self.0[author] = self.0[author].max(seq);
         }
     }
 
     /// Someone of whom this has less than the other.
-    fn lacks(&self, other: &Self) -> Option<PersonId> {
-        self.0.iter().zip(&other.0).position(|(mine, theirs)| mine < theirs)
+    fn lacks(&self, other: &Self) -> Option<usize> {
+        other.0.iter().enumerate().position(|(author, theirs)| self.of(author) < *theirs)
     }
 }
 
@@ -54,13 +57,13 @@ impl Clock {
 #[derive(Debug)]
 struct Placed {
     /// Nobody of the cast when somebody hostile said it: its numbers mean nothing.
-    author: Option<PersonId>,
+    author: Option<usize>,
     seq: u64,
     past: Clock,
 }
 
-/// What someone knows of one room.
-#[derive(Debug)]
+/// What a device knows of one room.
+#[derive(Debug, Default)]
 struct Heard {
     /// What is on its disk since it came in, its own words too.
     seen: Clock,
@@ -76,83 +79,80 @@ struct Heard {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Order {
-    people: usize,
+    /// The devices of the cast that said something, by their keys: where each stands in clocks.
+    authors: BTreeMap<Key, usize>,
     entries: BTreeMap<String, Placed>,
-    rooms: BTreeMap<(PersonId, RoomId), Heard>,
-    /// The last number outside of rooms that someone was shown of someone.
-    outside: BTreeMap<(PersonId, PersonId), u64>,
+    rooms: BTreeMap<(Key, RoomId), Heard>,
+    /// The last number outside of rooms that a device was shown of another.
+    outside: BTreeMap<(Key, Key), u64>,
 }
 
 impl Order {
-    pub(super) const fn new(people: usize) -> Self {
-        Self { people, entries: BTreeMap::new(), rooms: BTreeMap::new(), outside: BTreeMap::new() }
-    }
-
     /// Someone came into a room, or left it: what it knew there does not count any more.
-    pub(super) fn on_stay(&mut self, person: PersonId, room: RoomId) {
-        let people = self.people;
-        let heard = self.heard(person, room);
-        (heard.seen, heard.count, heard.strangers) = (Clock::new(people), 0, false);
+    pub(super) fn on_stay(&mut self, device: &Key, room: RoomId) {
+        let heard = self.heard(device, room);
+        (heard.seen, heard.count, heard.strangers) = (Clock::default(), 0, false);
     }
 
     /// Someone said an entry.
     pub(super) fn on_entry_said(&mut self, known: &Known, person: PersonId, entry: &SignedEntry, found: &mut Found) {
-        self.place(Some(person), entry);
+        let count = self.authors.len();
+        let author = *self.authors.entry(entry.entry.author).or_insert(count);
+        self.place(Some(author), entry);
         let (room, seq, parents) = (entry.entry.room, entry.entry.seq, entry.entry.parents.len());
         let past = self.entries.get(&entry.entry.id().to_string()).map(|placed| placed.past.clone());
         let known_max = known.who.cast.people[person].limits.entries_known_max;
-        let heard = self.heard(person, room);
+        let heard = self.heard(&known.who.keys[person], room);
         // An entry names at most so many parents. After a restart no more heads are known than entries are kept. And
         // who floods a room with heads pushes others out.
         let complete = parents < papo_proto::wire::room::PARENTS_MAX && heard.count < known_max && !heard.strangers;
         if let Some(of) = past.filter(|_| complete).and_then(|past| past.lacks(&heard.seen)) {
             found.check(false, CAUSAL_ORDER, || {
-                format!("person {person} said its number {seq} without naming what it had seen of person {of}")
+                format!("person {person} said its number {seq} without naming what it had seen of author {of}")
             });
         }
-        heard.seen.raise(Some(person), seq);
+        heard.seen.raise(Some(author), seq);
         heard.count += 1;
     }
 
     /// Someone keeps an entry of someone else's.
     pub(super) fn on_entry_seen(&mut self, known: &Known, person: PersonId, entry: &SignedEntry) {
-        let author = known.who.person(&entry.entry.author);
+        let author = self.authors.get(&entry.entry.author).copied();
         if !self.entries.contains_key(&entry.entry.id().to_string()) {
             self.place(None, entry);
         }
-        let heard = self.heard(person, entry.entry.room);
+        let heard = self.heard(&known.who.keys[person], entry.entry.room);
         heard.seen.raise(author, entry.entry.seq);
         heard.strangers |= author.is_none();
         heard.count += 1;
     }
 
     /// A newcomer need not wait for these.
-    pub(super) fn on_baseline(&mut self, person: PersonId, room: RoomId, heads: &[EntryId]) {
-        let mut excused = Clock::new(self.people);
+    pub(super) fn on_baseline(&mut self, device: &Key, room: RoomId, heads: &[EntryId]) {
+        let mut excused = Clock::default();
         for placed in heads.iter().filter_map(|head| self.entries.get(&head.to_string())) {
             excused.merge(&placed.past);
             excused.raise(placed.author, placed.seq);
         }
-        let heard = self.heard(person, room);
+        let heard = self.heard(device, room);
         heard.excused.merge(&excused);
         heard.count += heads.len();
     }
 
     /// Someone is shown an entry of that room.
-    pub(super) fn on_entry_shown(&mut self, person: PersonId, room: RoomId, incoming: &Incoming, found: &mut Found) {
-        let people = self.people;
+    pub(super) fn on_entry_shown(&mut self, device: &Key, room: RoomId, incoming: &Incoming, found: &mut Found) {
         let Some(Placed { author, seq, past }) = self.entries.get(&incoming.id) else { return };
-        let heard = self.rooms.entry((person, room)).or_insert_with(|| Heard::new(people));
+        let heard = self.rooms.entry((*device, room)).or_default();
         if let Some(author) = *author {
-            let (last, seq) = (heard.shown.0[author], *seq);
+            let (last, seq) = (heard.shown.of(author), *seq);
             found.check(last < seq, CAUSAL_ORDER, || {
-                format!("person {person} is shown number {seq} of person {author} after number {last}")
+                format!("{device:?} is shown number {seq} of author {author} after number {last}")
             });
-            let late = seq <= heard.followed.0[author] && seq > heard.excused.0[author];
+            let late = seq <= heard.followed.of(author) && seq > heard.excused.of(author);
             found.check(!late, CAUSAL_ORDER, || {
-                format!("person {person} is shown {:?} of person {author} after what follows it", incoming.text)
+                format!("{device:?} is shown {:?} of author {author} after what follows it", incoming.text)
             });
         }
         heard.shown.raise(*author, *seq);
@@ -163,15 +163,15 @@ impl Order {
     }
 
     /// Someone is shown what someone said outside of rooms.
-    pub(super) fn on_private_shown(&mut self, person: PersonId, author: PersonId, seq: u64, found: &mut Found) {
-        let last = self.outside.insert((person, author), seq).unwrap_or_default();
+    pub(super) fn on_private_shown(&mut self, device: &Key, author: &Key, seq: u64, found: &mut Found) {
+        let last = self.outside.insert((*device, *author), seq).unwrap_or_default();
         found.check(last < seq, CAUSAL_ORDER, || {
-            format!("person {person} is shown number {seq} of person {author} outside of rooms after number {last}")
+            format!("{device:?} is shown number {seq} of {author:?} outside of rooms after number {last}")
         });
     }
 
-    fn place(&mut self, author: Option<PersonId>, entry: &SignedEntry) {
-        let mut past = Clock::new(self.people);
+    fn place(&mut self, author: Option<usize>, entry: &SignedEntry) {
+        let mut past = Clock::default();
         for placed in entry.entry.parents.iter().filter_map(|parent| self.entries.get(&parent.to_string())) {
             past.merge(&placed.past);
             past.raise(placed.author, placed.seq);
@@ -179,15 +179,7 @@ impl Order {
         self.entries.insert(entry.entry.id().to_string(), Placed { author, seq: entry.entry.seq, past });
     }
 
-    fn heard(&mut self, person: PersonId, room: RoomId) -> &mut Heard {
-        let people = self.people;
-        self.rooms.entry((person, room)).or_insert_with(|| Heard::new(people))
-    }
-}
-
-impl Heard {
-    fn new(people: usize) -> Self {
-        let clock = || Clock::new(people);
-        Self { seen: clock(), count: 0, strangers: false, shown: clock(), followed: clock(), excused: clock() }
+    fn heard(&mut self, device: &Key, room: RoomId) -> &mut Heard {
+        self.rooms.entry((*device, room)).or_default()
     }
 }

@@ -7,13 +7,14 @@ use papo_proto::{
     names::Name,
     peer::{Request, interface::Credentials},
     time::Time,
+    wire::room::RoomId,
 };
 
 use super::{
     Found, Invariant,
     directory::Directory,
     known::Known,
-    requests::{Done, Requests},
+    requests::{Asked, Done, Requests},
 };
 use crate::{sim::cast::PersonId, world::NodeId};
 
@@ -36,8 +37,9 @@ pub(super) fn check(
     let (None, Some(tracker)) = (&done.problem, part.tracker) else { return };
     let directory = &known.directories[tracker];
     let account = requests.process(node).and_then(|process| process.account.as_ref()).unwrap_or(&part.name);
-    let since = done.asked;
-    let kept = match &done.request {
+    let Asked { at: since, request, rooms } = &done.asked;
+    let since = *since;
+    let kept = match request {
         Request::Register(Credentials { name, .. }) | Request::Login(Credentials { name, .. }) => {
             has_account(known, directory, person, name)
         }
@@ -46,8 +48,9 @@ pub(super) fn check(
         Request::Join { room } => {
             known.disks[person].rooms.values().any(|name| name == room) || was_in(directory, account, room, since)
         }
-        Request::Leave { room } => !is_in_since_before(directory, account, room, since),
-        Request::Delete { room } => directory.room_named(room).is_none_or(|(_, room)| room.added >= since),
+        // By now another room may have the name.
+        Request::Leave { .. } => !rooms.iter().any(|room| is_in_since_before(directory, account, room, since)),
+        Request::Delete { .. } => !rooms.iter().any(|room| directory.rooms.contains_key(room)),
         Request::Status { status, text } => directory.account(account).is_some_and(|account| {
             (account.status.0, &account.status.1) == (*status, text) || account.status.2 >= since
         }),
@@ -60,7 +63,7 @@ pub(super) fn check(
         _ => true,
     };
     found.check(kept, KEPT_BEFORE_SAID, || {
-        format!("person {person} is told that {:?} is done, and its tracker does not keep it", done.request)
+        format!("person {person} is told that {request:?} is done, and its tracker does not keep it")
     });
 }
 
@@ -90,8 +93,8 @@ fn was_in(directory: &Directory, account: &Name, room: &Name, since: Time) -> bo
     })
 }
 
-/// Whether an account is in the room of that name and came into it before then.
-fn is_in_since_before(directory: &Directory, account: &Name, room: &Name, then: Time) -> bool {
-    let Some((_, room)) = directory.room_named(room) else { return false };
+/// Whether an account is in that room and came into it before then.
+fn is_in_since_before(directory: &Directory, account: &Name, room: &RoomId, then: Time) -> bool {
+    let Some(room) = directory.rooms.get(room) else { return false };
     room.members.iter().any(|(member, since)| member == account && *since < then)
 }

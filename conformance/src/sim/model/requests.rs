@@ -7,9 +7,10 @@ use papo_proto::{
     peer::{Command, Note, Notice, Problem, Request, interface::PeerEvent},
     time::Time,
     tracker,
+    wire::room::RoomId,
 };
 
-use super::{Found, Invariant};
+use super::{Found, Invariant, known::Known};
 use crate::{
     sim::cast::PersonId,
     world::{NodeId, fact::Fact},
@@ -45,18 +46,28 @@ pub(super) struct Process {
     pub(super) session: Session,
     /// The account of its last session.
     pub(super) account: Option<Name>,
-    open: BTreeMap<u64, (Time, Request)>,
+    open: BTreeMap<u64, Asked>,
     answered: BTreeSet<u64>,
+    /// How often it was asked to log in, beyond what was needed so far.
+    logins: usize,
     stopped: bool,
     /// Tokens that it was asked for after it had stopped.
     late: BTreeSet<u64>,
 }
 
+/// Something that a process was asked.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) at: Time,
+    pub(super) request: Request,
+    /// The rooms that were meant, where it is to leave or delete one: those of the name that were on its disk.
+    pub(super) rooms: Vec<RoomId>,
+}
+
 /// A request that has its outcome.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) asked: Time,
-    pub(super) request: Request,
+    pub(super) asked: Asked,
     pub(super) problem: Option<Problem>,
 }
 
@@ -96,6 +107,7 @@ impl Requests {
                 account: None,
                 open: BTreeMap::new(),
                 answered: BTreeSet::new(),
+                logins: 0,
                 stopped: false,
                 late: BTreeSet::new(),
             },
@@ -107,18 +119,26 @@ impl Requests {
         self.processes.remove(&fact.node);
     }
 
-    pub(super) fn on_asked(&mut self, fact: &Fact, command: &Command, found: &mut Found) {
+    pub(super) fn on_asked(&mut self, known: &Known, fact: &Fact, command: &Command, found: &mut Found) {
         let Some(process) = self.processes.get_mut(&fact.node) else { return };
         let Command::Ask { token, request } = command else { return };
-        let new = process.open.insert(*token, (fact.at, request.clone())).is_none();
+        let rooms = match request {
+            Request::Leave { room } | Request::Delete { room } => {
+                let of_name = known.disks[process.person].rooms.iter().filter(|(_, name)| *name == room);
+                of_name.map(|(id, _)| *id).collect()
+            }
+            _ => Vec::new(),
+        };
+        let asked = Asked { at: fact.at, request: request.clone(), rooms };
+        let new = process.open.insert(*token, asked).is_none();
         found.check(new && !process.answered.contains(token), ANSWERED_ONCE, || {
             format!("token {token} is asked twice; that is a fault of whoever asks")
         });
         if process.stopped {
             process.late.insert(*token);
         }
-        if matches!(request, Request::Login(_) | Request::Register(_)) && process.session == Session::Over {
-            process.session = Session::None;
+        if matches!(request, Request::Login(_) | Request::Register(_)) {
+            process.logins += 1;
         }
     }
 
@@ -138,25 +158,25 @@ impl Requests {
                 found.check(known, ANSWERED_ONCE, || {
                     format!("person {}: token {token} has an outcome again, or was never asked", process.person)
                 });
-                let (asked, request) = open?;
-                if let (Request::Disconnect { user }, None) = (&request, problem) {
+                let asked = open?;
+                if let (Request::Disconnect { user }, None) = (&asked.request, problem) {
                     self.held.insert((process.person, user.clone()));
                 }
-                return Some(Done { asked, request, problem: problem.clone() });
+                return Some(Done { asked, problem: problem.clone() });
             }
             Notice::Stopped { .. } => process.stopped = true,
             Notice::Peer { what: PeerEvent::Linked, user, .. } => {
                 self.held.remove(&(process.person, user.clone()));
             }
             Notice::LoggedIn { user, .. } => {
-                found.check(process.session != Session::Over, SESSIONS_ALTERNATE, || {
+                found.check(process.may_begin_anew(), SESSIONS_ALTERNATE, || {
                     format!("person {} is logged in again, and nobody asked for it", process.person)
                 });
                 process.session = Session::Up;
                 process.account = Some(user.clone());
             }
             Notice::LoggedOut => {
-                found.check(process.session != Session::Over, SESSIONS_ALTERNATE, || {
+                found.check(process.may_begin_anew(), SESSIONS_ALTERNATE, || {
                     format!("person {} is logged out twice", process.person)
                 });
                 process.session = Session::Over;
@@ -184,8 +204,21 @@ impl Requests {
 
 impl Process {
     /// The oldest request without an outcome.
-    pub(super) fn oldest_open(&self) -> Option<(Time, &Request)> {
-        self.open.values().map(|(at, request)| (*at, request)).min_by_key(|(at, _)| *at)
+    pub(super) fn oldest_open(&self) -> Option<&Asked> {
+        self.open.values().min_by_key(|asked| asked.at)
+    }
+
+    /// Whether a session is not over, or a login that was asked for explains that it is not any more. What is told may
+    /// wait for the disk, so the login may have been asked for before the end of the session was told.
+    fn may_begin_anew(&mut self) -> bool {
+        if self.session != Session::Over {
+            return true;
+        }
+        self.logins = match self.logins.checked_sub(1) {
+            Some(left) => left,
+            None => return false,
+        };
+        true
     }
 
     /// Whether it has told that it stopped.

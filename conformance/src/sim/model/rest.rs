@@ -17,7 +17,7 @@ use super::{
     Found, Invariant, Rest,
     known::Known,
     messages::Messages,
-    requests::{Done, Requests, Session},
+    requests::{Asked, Done, Requests, Session},
 };
 use crate::{
     sim::cast::{PersonId, TrackerId},
@@ -72,15 +72,16 @@ impl Answers {
     /// A request is done. A list stands right before the outcome of its request.
     pub(super) fn on_done(&mut self, fact: &Fact, done: &Done) {
         let Some(seen) = self.seen.get_mut(&fact.node) else { return };
-        match (&done.request, seen.last.take()) {
+        let at = done.asked.at;
+        match (&done.asked.request, seen.last.take()) {
             (Request::Peers { prefix }, Some(Notice::Peers { peers })) if prefix.is_empty() => {
-                seen.peers = Some((done.asked, peers));
+                seen.peers = Some((at, peers));
             }
             (Request::Rooms { prefix }, Some(Notice::Rooms { rooms })) if prefix.is_empty() => {
-                seen.rooms = Some((done.asked, rooms));
+                seen.rooms = Some((at, rooms));
             }
             (Request::Users { room: Some(room) }, Some(Notice::Users { users, .. })) => {
-                seen.users.insert(room.clone(), (done.asked, users));
+                seen.users.insert(room.clone(), (at, users));
             }
             _ => {}
         }
@@ -128,9 +129,9 @@ impl View<'_> {
 
     fn check_answered(&self, person: PersonId, found: &mut Found) {
         let Some((_, process)) = self.requests.running(person) else { return };
-        let Some((at, request)) = process.oldest_open() else { return };
+        let Some(Asked { at, request, .. }) = process.oldest_open() else { return };
         let limits = &self.known.who.cast.people[person].limits;
-        found.check(self.answers.now.since(at) <= request_max(limits), EVERYTHING_ANSWERED, || {
+        found.check(self.answers.now.since(*at) <= request_max(limits), EVERYTHING_ANSWERED, || {
             format!("person {person} waits for an answer to {request:?} since {at:?}")
         });
     }
@@ -213,7 +214,7 @@ impl View<'_> {
         }
         for id in &self.known.disks[person].heard {
             let Some(message) = self.messages.message(id) else { continue };
-            found.check(message.shown.contains(&person), EVERYTHING_ARRIVES, || {
+            found.check(message.shown.contains(&self.known.who.keys[person]), EVERYTHING_ARRIVES, || {
                 format!("person {person} keeps a message of person {} and was not shown it", message.author)
             });
         }

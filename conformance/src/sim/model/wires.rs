@@ -7,6 +7,7 @@ use std::{
 
 use memchr::memmem::Finder;
 use papo_proto::{
+    identity::Key,
     machine::ConnId,
     peer::{Command, Notice, Request},
 };
@@ -64,6 +65,10 @@ impl Wires {
             named: BTreeSet::new(),
             hostile: false,
         }
+    }
+
+    pub(super) fn on_new_device(&mut self, key: Key) {
+        self.secrets.push((Finder::new(&key.0).into_owned(), format!("the key {key:?} of a new device")));
     }
 
     pub(super) fn note(&mut self, known: &Known, role: Role, fact: &Fact, found: &mut Found) {
