@@ -12,6 +12,7 @@ use papo_proto::{
     identity::Key,
     machine::{CloseHow, ConnId},
     names::Name,
+    peer::outbox::private_id,
     wire::{
         codec::{List, Wire as _},
         peer::{Have, PrivateMessage, Scope, ToPeer},
@@ -21,7 +22,7 @@ use papo_proto::{
 };
 
 use super::{
-    HOST, Habit, INTRUSION, Notice,
+    HOST, Habit, INTRUSION, Learned, Notice,
     line::Part,
     machine::{Hostile, Out},
 };
@@ -185,7 +186,9 @@ impl Hostile {
 
     pub(super) fn on_peer_message(&mut self, conn: ConnId, by: Key, message: &[u8], out: &mut Out) {
         let Ok(message) = ToPeer::from_bytes(message) else { return };
-        let answers = self.lines.get(&conn).is_some_and(|line| line.part == Part::Link);
+        let Some(line) = self.lines.get(&conn) else { return };
+        let Some(to) = line.opening.as_ref().map(|opening| opening.identity.key()) else { return };
+        let answers = line.part == Part::Link;
         match message {
             ToPeer::Ping { nonce } if answers => {
                 self.say_to_peer(conn, &ToPeer::Pong { nonce }, out);
@@ -203,7 +206,8 @@ impl Hostile {
             ToPeer::Entry { entry } => {
                 let Entry { room, log, seq, body: Body::Text { text }, .. } = &entry.entry;
                 let (room, have) = (*room, Have { log: *log, seq: *seq });
-                out.notify(Notice::Learned { by, room: Some(room), text: text.as_str().to_owned() });
+                let (id, text) = (entry.entry.id().to_string(), text.as_str().to_owned());
+                out.notify(Notice::Learned(Learned { id, to, by, room: Some(room), text }));
                 if self.member.heard.len() == HEARD_MAX {
                     self.member.heard.pop_front();
                 }
@@ -213,9 +217,10 @@ impl Hostile {
                 }
             }
             ToPeer::Private { message } => {
-                out.notify(Notice::Learned { by, room: None, text: message.text.into_string() });
+                let have = Have { log: message.log, seq: message.seq };
+                let id = private_id(&by, have.log, have.seq);
+                out.notify(Notice::Learned(Learned { id, to, by, room: None, text: message.text.into_string() }));
                 if answers && !self.has(Habit::NeverAcks) {
-                    let have = Have { log: message.log, seq: message.seq };
                     self.say_to_peer(conn, &ToPeer::PrivateAck { have }, out);
                 }
             }

@@ -145,8 +145,22 @@ pub(crate) enum Change {}
 pub(crate) enum Notice {
     /// It did this once more.
     Acted(Habit),
-    /// It was shown what somebody said: in a room, or, where that is `None`, to it or to all.
-    Learned { by: Key, room: Option<RoomId>, text: String },
+    /// It was sent what somebody said.
+    Learned(Learned),
+}
+
+/// Something that somebody said to this node, or let it have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Learned {
+    /// As people and scripts name the message.
+    pub(crate) id: String,
+    /// Under which key this node had the link.
+    pub(crate) to: Key,
+    /// Who is at the other end.
+    pub(crate) by: Key,
+    /// The room; none outside of rooms.
+    pub(crate) room: Option<RoomId>,
+    pub(crate) text: String,
 }
 
 impl Resident for Hostile {

@@ -136,7 +136,7 @@ impl Scene {
             match fact.what {
                 What::Told(Told::Peer(notice)) => self.note_peer(fact.node, notice),
                 What::Told(Told::Hostile(Notice::Acted(habit))) => *self.acted.entry(habit).or_default() += 1,
-                What::Told(Told::Hostile(Notice::Learned { room, text, .. })) => self.learned.push((room, text)),
+                What::Told(Told::Hostile(Notice::Learned(learned))) => self.learned.push((learned.room, learned.text)),
                 What::Durable(_, changes) => changes.iter().for_each(|kept| self.check_pin(kept)),
                 What::Broke(rule) => panic!("{}: {rule}", fact.node),
                 What::Dialled(_, address) => assert_ne!(address.ip(), BYSTANDER, "{} dials it", fact.node),

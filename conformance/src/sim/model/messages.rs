@@ -18,7 +18,10 @@ use papo_proto::{
 };
 
 use super::{Found, Invariant, disk::Released, known::Known, order::Order};
-use crate::{sim::cast::PersonId, world::NodeId};
+use crate::{
+    sim::{cast::PersonId, hostile::Learned},
+    world::NodeId,
+};
 
 /// Nobody is told that a message is kept before it is.
 pub(super) const KEPT_BEFORE_ACKNOWLEDGED: Invariant = (
@@ -330,6 +333,24 @@ impl Messages {
             Some((room, _)) => self.order.on_entry_shown(key, *room, incoming, found),
             None => self.order.on_private_shown(key, &message.key, message.seq, found),
         }
+    }
+
+    /// Somebody hostile has what somebody of the cast said.
+    pub(super) fn on_learned(&mut self, known: &Known, learned: &Learned, found: &mut Found) {
+        let Learned { id, to, by, room, text } = learned;
+        let Some(message) = self.said.get(id) else {
+            return found.check(false, KEPT_BEFORE_ACKNOWLEDGED, || {
+                format!("somebody hostile has {text:?} by {by:?}, which is on no disk")
+            });
+        };
+        let said_so = message.text == *text
+            && message.room.as_ref().map(|(room, _)| room) == room.as_ref()
+            && known.who.keys[message.author] == *by;
+        found.check(said_so, TRUE_AUTHOR, || format!("somebody hostile has {text:?} by {by:?} in {room:?}"));
+        let meant = message.receivers.contains(to) && room.is_none_or(|room| known.was_member(&room, to));
+        found.check(meant, RECEIVERS_ONLY, || {
+            format!("somebody hostile, as {to:?}, has {text:?}, which was not said to it")
+        });
     }
 
     fn on_delivered(&mut self, known: &Known, person: PersonId, node: NodeId, id: &str, to: &Name, found: &mut Found) {

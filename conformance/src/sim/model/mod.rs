@@ -31,7 +31,10 @@ use self::{
     bounds::Bounds, disk::Released, known::Known, messages::Messages, requests::Requests, rest::Answers, trust::Trust,
     wires::Wires,
 };
-use super::cast::{Cast, PersonId, Role};
+use super::{
+    cast::{Cast, PersonId, Role},
+    hostile,
+};
 use crate::world::{
     fact::{Fact, What},
     resident::{Kept, Told, Wish},
@@ -162,6 +165,9 @@ impl Model {
             (Role::Person(_), What::Ended) => self.requests.on_ended(fact),
             (Role::Person(person), What::Asked(Wish::Peer(command))) => self.on_asked(person, fact, command),
             (Role::Person(person), What::Told(Told::Peer(notice))) => self.on_told(person, fact, notice),
+            (Role::Hostile, What::Told(Told::Hostile(hostile::Notice::Learned(learned)))) => {
+                self.messages.on_learned(&self.known, learned, &mut self.found);
+            }
             _ => {}
         }
     }
