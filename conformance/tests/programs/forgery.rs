@@ -1,6 +1,7 @@
 //! Someone who writes what looks like something else, into every field that reaches another one's screen, pipe or
 //! script.
 
+use nix::sys::signal::Signal;
 use papo_proto::{
     error::Fault,
     names::Name,
@@ -189,6 +190,9 @@ fn what_is_no_name_is_refused_by_whoever_hears_it_first() {
     }
     assert!(tracker.wait_counter(Fault::Malformed, 2 * names.len() as u64) >= 2 * names.len() as u64);
     dora.wait_for("notice", |event| text(event, "code") == "strangers");
+    dora.process.signal(Signal::SIGUSR1);
+    let counters = dora.wait_for("counters", |_| true);
+    assert_eq!(counters["faults"], serde_json::json!({ "malformed": names.len() }));
     let listed = dora.ask("/rooms", "rooms");
     assert_eq!(listed["rooms"], serde_json::json!([]));
     for process in [&cid.process, &dora.process, &tracker.process] {
