@@ -22,6 +22,8 @@ mod requests;
 mod rest;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod wires;
 
@@ -154,6 +156,9 @@ impl Model {
             (Role::Tracker(_), What::Told(Told::Tracker(notice))) => {
                 self.requests.on_tracker_told(fact, notice, &mut self.found);
             }
+            (Role::Hostile, What::Told(Told::Hostile(hostile::Notice::Learned { by, text, .. }))) => {
+                self.messages.on_learned(&self.known, by, text, &mut self.found);
+            }
             (Role::Person(person), What::Durable(_, changes)) => {
                 for kept in changes {
                     if let Kept::Peer(change) = kept {
@@ -209,17 +214,5 @@ impl Model {
         let released: Vec<Released> = self.known.disks[person].apply(change, &self.known.who.keys[person]);
         self.messages.on_kept(&self.known, person, fact.node, change, &released, &mut self.found);
         self.bounds.on_kept(&self.known, person, change, &mut self.found);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_invariant_has_a_name_of_its_own_and_a_sentence() {
-        let names = INVARIANTS.iter().map(|(name, _)| *name).collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(names.len(), INVARIANTS.len());
-        assert!(INVARIANTS.iter().all(|(name, sentence)| !name.is_empty() && sentence.contains(' ')));
     }
 }
