@@ -77,8 +77,7 @@ pub(super) struct Messages {
     /// What people wanted to say, and whether they were told that it is said.
     asked: BTreeMap<String, (PersonId, Target, bool)>,
     said: BTreeMap<String, Message>,
-    /// Which message has a text.
-    texts: BTreeMap<String, String>,
+    texts: BTreeSet<String>,
     /// Entries of nobody in the cast, by id.
     strange: BTreeSet<String>,
     order: Order,
@@ -208,15 +207,6 @@ impl Messages {
         }
     }
 
-    /// Somebody hostile was shown a text, which must have been said to somebody who is not of the cast.
-    pub(super) fn on_learned(&self, known: &Known, by: &Key, text: &str, found: &mut Found) {
-        let message = self.texts.get(text).and_then(|id| self.said.get(id));
-        let meant = message.is_some_and(|message| {
-            message.key == *by && message.receivers.iter().any(|key| known.who.person(key).is_none())
-        });
-        found.check(meant, RECEIVERS_ONLY, || format!("somebody hostile learns {text:?} of {by:?}"));
-    }
-
     fn on_entry_said(
         &mut self,
         known: &Known,
@@ -260,7 +250,7 @@ impl Messages {
         entry: Option<SignedEntry>,
         found: &mut Found,
     ) {
-        let new = self.texts.insert(text.to_owned(), id.clone()).is_none() && !self.said.contains_key(&id);
+        let new = self.texts.insert(text.to_owned()) && !self.said.contains_key(&id);
         found.check(new, AT_MOST_ONCE, || format!("person {author} says {text:?} twice"));
         let disk = &known.disks[author];
         let accounts = disk.pins.keys().filter(|id| id.0 != Realm::Lan && !disk.blocked.contains(id));
@@ -353,9 +343,8 @@ impl Messages {
                 format!("somebody hostile has {text:?} by {by:?}, which is on no disk")
             });
         };
-        let said_so = message.text == *text
-            && message.room.as_ref().map(|(room, _)| room) == room.as_ref()
-            && known.who.keys[message.author] == *by;
+        let said_so =
+            message.text == *text && message.room.as_ref().map(|(room, _)| room) == room.as_ref() && message.key == *by;
         found.check(said_so, TRUE_AUTHOR, || format!("somebody hostile has {text:?} by {by:?} in {room:?}"));
         let meant = message.receivers.contains(to) && room.is_none_or(|room| known.was_member(&room, to));
         found.check(meant, RECEIVERS_ONLY, || {

@@ -156,9 +156,6 @@ impl Model {
             (Role::Tracker(_), What::Told(Told::Tracker(notice))) => {
                 self.requests.on_tracker_told(fact, notice, &mut self.found);
             }
-            (Role::Hostile, What::Told(Told::Hostile(hostile::Notice::Learned { by, text, .. }))) => {
-                self.messages.on_learned(&self.known, by, text, &mut self.found);
-            }
             (Role::Person(person), What::Durable(_, changes)) => {
                 for kept in changes {
                     if let Kept::Peer(change) = kept {

@@ -241,16 +241,18 @@ fn what_goes_to_others_than_those_to_whom_it_was_said_is_found() {
     let stranger = Stage::stranger().key();
     stage.says_to(0, "papagaio #2", &[], vec![stranger]);
     stage.broken(messages::RECEIVERS_ONLY);
-    // It was said to somebody hostile, so that one may learn it, and nothing else.
-    let learns = |stage: &mut Stage, by, text: &str| {
-        let learned = hostile::Notice::Learned { by, room: None, text: text.to_owned() };
-        stage.happens(Role::Hostile, 200, What::Told(Told::Hostile(learned)));
+    // What was not said to somebody hostile, that one may not learn.
+    let learns = |stage: &mut Stage, id: &str, text: &str| {
+        let (id, text, by) = (id.to_owned(), text.to_owned(), stage.key(0));
+        let learned = hostile::Learned { id, to: stranger, by, room: None, text };
+        stage.happens(Role::Hostile, 200, What::Told(Told::Hostile(hostile::Notice::Learned(learned))));
     };
-    let author = stage.key(0);
-    learns(&mut stage, author, "papagaio #2");
-    stage.broken_nothing();
-    learns(&mut stage, author, "papagaio #1");
+    learns(&mut stage, &private.id, "papagaio #1");
     stage.broken(messages::RECEIVERS_ONLY);
+    learns(&mut stage, &private.id, "papagaio #0");
+    assert!(stage.model.take_violations().iter().any(|found| found.invariant == messages::TRUE_AUTHOR.0));
+    learns(&mut stage, "nothing", "papagaio #3");
+    stage.broken(messages::KEPT_BEFORE_ACKNOWLEDGED);
 }
 
 #[test]
