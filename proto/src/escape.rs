@@ -174,7 +174,7 @@ pub fn quoted(text: &str) -> String {
     format!("“{}”", line(text).replace('”', "\\u{201d}"))
 }
 
-/// One line that can be shown: whatever it was made from has passed [`line`].
+/// One line that can be shown: whatever it was made from has passed [`line()`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line(String);
 

@@ -88,7 +88,7 @@ impl Name {
         Ok(Self { text, folded })
     }
 
-    /// As its owner writes it. It passes [`crate::escape::line`] unchanged and has no spaces, so it can be shown as it is.
+    /// As its owner writes it. It passes [`crate::escape::line()`] unchanged and has no spaces, so it can be shown as it is.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
