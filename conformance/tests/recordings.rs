@@ -1,6 +1,9 @@
 //! The committed recordings: what the machines did once, they still do.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, panic::AssertUnwindSafe, path::Path, process::Command};
+
+use papo_proto::{peer::Peer, record, tracker::Tracker};
+use serde_json::Value;
 
 /// The files of a directory, by name.
 fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -49,5 +52,43 @@ fn the_scripts_give_the_committed_recordings_byte_for_byte() {
              cargo run -p papo-conformance -- rerecord",
             differs.map(|line| line + 1)
         );
+    }
+}
+
+/// Every whole number of a JSON value, by its path.
+fn numbers(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Number(_) => found.push(path.to_owned()),
+        Value::Array(elements) => {
+            elements.iter().enumerate().for_each(|(index, one)| numbers(one, &format!("{path}/{index}"), found));
+        }
+        Value::Object(fields) => fields.iter().for_each(|(name, one)| numbers(one, &format!("{path}/{name}"), found)),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn no_number_of_a_header_makes_a_replay_panic() {
+    for (name, recording) in committed() {
+        let text = String::from_utf8(recording).expect("a recording is text");
+        let (first, rest) = text.split_once('\n').expect("a recording has a header");
+        let header = serde_json::from_str::<Value>(first).expect("a header is JSON");
+        let mut paths = Vec::new();
+        numbers(&header, "", &mut paths);
+        assert!(paths.len() > 40, "{name}: limits at least");
+        for path in paths {
+            for number in [0, u64::MAX] {
+                let mut changed = header.clone();
+                *changed.pointer_mut(&path).expect("it was found there") = number.into();
+                let changed = changed.to_string();
+                let lines = std::iter::once(changed.as_str()).chain(rest.lines());
+                let replay = || match header["machine"].as_str() {
+                    Some("tracker") => record::replay::<Tracker>(lines),
+                    _ => record::replay::<Peer>(lines),
+                };
+                let result = std::panic::catch_unwind(AssertUnwindSafe(replay));
+                assert!(result.is_ok(), "{name}: {path} = {number}");
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
     machine::WRITABLE_BYTES_MAX,
@@ -22,12 +22,36 @@ pub const FRAME_BYTES_MAX: usize = 40 * 1024;
 /// The largest plaintext of a frame: 16 bytes are the authentication tag.
 pub const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 16;
 
+/// No limit is larger, so that sums and products of them are numbers.
+pub const LIMIT_MAX: u64 = u32::MAX as u64;
+/// Nothing that is counted one by one comes so far, so that one more is always a number.
+pub const COUNT_MAX: u64 = 1 << 62;
+
+/// Serde for a limit: a recording is a stranger's text.
+fn limit<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
+    up_to(LIMIT_MAX, deserializer)
+}
+
+/// Serde for what is counted one by one: `#[serde(deserialize_with = "crate::limits::count")]`.
+///
+/// # Errors
+/// When it is past [`COUNT_MAX`].
+pub fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    up_to(COUNT_MAX, deserializer)
+}
+
+fn up_to<'de, D: Deserializer<'de>, T: TryFrom<u64>>(max: u64, deserializer: D) -> Result<T, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    let bounded = T::try_from(number).ok().filter(|_| number <= max);
+    bounded.ok_or_else(|| D::Error::custom(format!("{number}, where {max} is the most")))
+}
+
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
         /// The bounds of a machine. Units stand last in the names.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default)]
-        pub struct Limits { $($(#[$doc])* pub $name: $type,)* }
+        pub struct Limits { $($(#[$doc])* #[serde(deserialize_with = "limit")] pub $name: $type,)* }
 
         impl Limits {
             /// The defaults.
@@ -170,3 +194,23 @@ const _: () = {
         "a room with its roster fits a frame"
     );
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_read_up_to_the_largest_and_no_further() {
+        let limits = |links_max: u64| serde_json::from_str::<Limits>(&format!(r#"{{"links_max":{links_max}}}"#));
+        assert_eq!(limits(7).ok(), Some(Limits { links_max: 7, ..Limits::DEFAULT }));
+        assert!(limits(LIMIT_MAX).is_ok());
+        assert!(limits(LIMIT_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn a_count_is_read_up_to_the_largest_and_no_further() {
+        let counted = |number: u64| count(serde::de::value::U64Deserializer::<serde::de::value::Error>::new(number));
+        assert_eq!(counted(COUNT_MAX), Ok(COUNT_MAX));
+        assert!(counted(COUNT_MAX + 1).is_err());
+    }
+}

@@ -165,6 +165,7 @@ pub struct RoomLog {
     /// What makes it this room.
     pub record: CreationRecord,
     /// This peer's own last number there; 0 for none.
+    #[serde(deserialize_with = "crate::limits::count")]
     pub said: u64,
     /// How far each author's log was followed.
     pub seen: Vec<(Key, Have)>,
@@ -178,6 +179,7 @@ pub struct LeftRoom {
     /// Which.
     pub room: RoomId,
     /// This peer's own last number there; 0 for none.
+    #[serde(deserialize_with = "crate::limits::count")]
     pub said: u64,
     /// How far each author's log was followed.
     pub seen: Vec<(Key, Have)>,
@@ -222,12 +224,14 @@ pub struct State {
     #[serde(default)]
     pub left: Vec<LeftRoom>,
     /// The last number of what this peer said outside of rooms; 0 for none.
+    #[serde(deserialize_with = "crate::limits::count")]
     pub private_said: u64,
     /// How far each author was followed outside of rooms.
     pub private_seen: Vec<(Key, Have)>,
     /// In the order in which it was said.
     pub unacknowledged: Vec<Unacknowledged>,
     /// The last number given to something received; 0 for none.
+    #[serde(deserialize_with = "crate::limits::count")]
     pub received: u64,
     /// What was received and kept, and may not have been shown before the program ended.
     pub unshown: Vec<Incoming>,

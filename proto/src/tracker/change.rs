@@ -73,6 +73,7 @@ pub enum Change {
         /// How many it takes.
         capacity: u16,
         /// Where its count of changes stands.
+        #[serde(deserialize_with = "crate::limits::count")]
         epoch: u64,
     },
     /// Someone came into a room, behind all who are there.
@@ -82,6 +83,7 @@ pub enum Change {
         /// Who.
         name: Name,
         /// The room's count of changes after this one.
+        #[serde(deserialize_with = "crate::limits::count")]
         epoch: u64,
     },
     /// Someone left a room.
@@ -91,6 +93,7 @@ pub enum Change {
         /// Who.
         name: Name,
         /// The room's count of changes after this one.
+        #[serde(deserialize_with = "crate::limits::count")]
         epoch: u64,
     },
     /// The room has another owner.
@@ -100,6 +103,7 @@ pub enum Change {
         /// Who owns it now.
         owner: Name,
         /// The room's count of changes after this one.
+        #[serde(deserialize_with = "crate::limits::count")]
         epoch: u64,
     },
     /// The room is no more, and with it its memberships.
