@@ -8,6 +8,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use papo_conformance::{
+    fuzz::{Budget, TARGETS, seeds},
     replay::{MACHINES, replay_file},
     scripts::{self, Recording},
     sim::{self, NODES_MAX, NODES_MIN, Options, Simulation},
@@ -47,6 +48,12 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = ".")]
         failures: PathBuf,
     },
+    /// Write what the fuzz targets begin with, taken from the recordings of the scripts: DIR/TARGET/NUMBER.
+    Seeds {
+        /// A directory.
+        #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds"))]
+        into: PathBuf,
+    },
     /// Make the committed recordings anew from their scripts. What stood there before is replaced.
     Rerecord {
         /// A directory.
@@ -58,6 +65,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Replay { file } => replay(&file),
+        Command::Seeds { into } => write_seeds(&into),
         Command::Rerecord { into } => rerecord(&into),
         Command::Sim { seed, seeds, nodes, hours, failures } => {
             let nodes = nodes.map(|nodes| usize::try_from(nodes).expect("it is at most NODES_MAX"));
@@ -98,6 +106,28 @@ fn replay(file: &Path) -> ExitCode {
         Ok(summary) => say(&mut io::stdout(), &sentence(summary), ExitCode::SUCCESS),
         Err(problem) => say(&mut io::stderr(), &format!("{}: {problem}", file.display()), ExitCode::FAILURE),
     }
+}
+
+fn write_seeds(into: &Path) -> ExitCode {
+    let all = seeds::all();
+    for target in TARGETS {
+        let Some(seeds) = all.get(target.name) else { continue };
+        let directory = into.join(target.name);
+        let mut written = fs::create_dir_all(&directory);
+        for (number, seed) in seeds.iter().enumerate() {
+            written = written.and_then(|()| fs::write(directory.join(format!("{number:03}")), seed));
+        }
+        let shown = escape::line(&directory.to_string_lossy()).into_owned();
+        if let Err(error) = written {
+            return say(&mut io::stderr(), &format!("{shown} cannot be written: {error}"), ExitCode::FAILURE);
+        }
+        let budget = match target.budget {
+            Budget::Decoder => "decoder",
+            Budget::Machine => "machine",
+        };
+        say(&mut io::stdout(), &format!("{} {budget} {} seeds", target.name, seeds.len()), ExitCode::SUCCESS);
+    }
+    ExitCode::SUCCESS
 }
 
 fn rerecord(into: &Path) -> ExitCode {

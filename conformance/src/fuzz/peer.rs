@@ -1,0 +1,564 @@
+//! The peer, driven by anything that a driver may do, with a tracker and other peers that get past the handshake.
+//!
+//! Invariants, besides those of the driver: whatever others send, what the peer says is valid; a request has exactly one
+//! outcome; what is shown, said or acknowledged is durable by then, an entry signed; what is received is numbered
+//! without a gap; it starts again from whatever became durable.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use papo_proto::{
+    channel::Preface,
+    identity::Key,
+    limits::Limits,
+    machine::{Closed, ConnId, Event, Machine as _, Refusal, WRITABLE_BYTES_MAX},
+    peer::{
+        Change, Command, Notice, Peer, Request, Start, State,
+        interface::{Credentials, TrackerAddress},
+        outbox::private_id,
+    },
+    rng::Seed,
+    time::Wall,
+    wire::{
+        codec::Wire as _,
+        peer::{Have, ToPeer},
+        tracker::{PasswordHash, ToTracker},
+    },
+};
+
+use super::{
+    cursor::{Cursor, seed_of},
+    driver::{Driver, Question},
+    others::{self, ME, TRACKER, Who, address, named},
+    remote::{Remote, identity},
+};
+
+/// So many operations tell a story.
+const OPERATIONS_MAX: usize = 384;
+/// Handshakes cost the most by far.
+const HANDSHAKES_MAX: usize = 8;
+/// Connections that say nothing worth while.
+const STRANGERS_MAX: usize = 16;
+/// Deadlines on the way through a span of time.
+const STOPS_MAX: usize = 64;
+/// Lives of one story.
+const LIVES_MAX: u8 = 4;
+
+/// Plays a story.
+pub fn peer(data: &[u8]) {
+    let mut choices = Cursor::new(data);
+    let mut story = Story::new(&mut choices, seed_of(data));
+    for _ in 0..OPERATIONS_MAX {
+        let Some(operation) = choices.next_operation() else { break };
+        story.play(operation, &mut choices);
+        story.settle(&mut choices);
+    }
+    story.end();
+}
+
+fn limits(choices: &mut Cursor<'_>) -> Limits {
+    let tight = Limits {
+        links_max: 3,
+        links_unknown_max: 2,
+        dials_max: 1,
+        asks_max: 2,
+        unacknowledged_max: 2,
+        outputs_waiting_max: 3,
+        entries_waiting_max: 1,
+        entries_known_max: 4,
+        contacts_max: 3,
+        text_bytes_max: 16,
+        frame_bytes_max: 4096,
+        out_bytes_max: 16 * 1024,
+        ..Limits::DEFAULT
+    };
+    choices.pick(&[Limits::DEFAULT, tight])
+}
+
+/// Somebody at the other end of a connection.
+struct Other {
+    who: Who,
+    remote: Option<Remote>,
+    /// Sealed and not sent.
+    later: Vec<u8>,
+}
+
+struct Story {
+    driver: Driver<Peer>,
+    seed: Seed,
+    start: Start,
+    lives: u8,
+    others: BTreeMap<ConnId, Other>,
+    /// What the peer asked its tracker, and was not answered.
+    asked: VecDeque<(ConnId, ToTracker)>,
+    world: others::World,
+    /// What is on the disk, and the ids of everything that was ever said.
+    state: State,
+    kept: BTreeSet<String>,
+    /// The last number that was shown.
+    shown: u64,
+    /// The next request, and those without an outcome.
+    token: u64,
+    open: BTreeSet<u64>,
+    handshakes: usize,
+    strangers: usize,
+    commits_at_once: bool,
+    drains_at_once: bool,
+    tracker_is_kind: bool,
+    dials_succeed: bool,
+    stopped: bool,
+}
+
+impl Story {
+    fn new(choices: &mut Cursor<'_>, seed: Seed) -> Self {
+        let limits = limits(choices);
+        let flags = choices.byte();
+        let key = choices.pick(&[Some(identity(TRACKER).key()), None, None, Some(identity(9).key())]);
+        let credentials = choices.pick(&[
+            Some(Credentials { name: named(ME), password: None, register: false, token: None }),
+            Some(Credentials { name: named(ME), password: Some(PasswordHash([1; 32])), register: true, token: None }),
+            None,
+        ]);
+        let state = State { log: 7, ..State::default() };
+        let start = Start {
+            seed: seed.clone(),
+            limits,
+            identity: identity(1),
+            name: named(ME),
+            listen: if flags & 1 == 0 { address(6061) } else { SocketAddr::from(([0, 0, 0, 0], 6061)) },
+            any_port: flags & 2 == 0,
+            tracker: (flags & 0x1c != 0).then(|| TrackerAddress {
+                host: "tracker.example".to_owned(),
+                port: 6060,
+                key,
+            }),
+            trust_new: flags & 32 == 0,
+            credentials,
+            state: state.clone(),
+        };
+        let driver = Driver::start(start.clone(), start.limits.out_bytes_max);
+        let mut story = Self {
+            driver,
+            seed,
+            start,
+            lives: 1,
+            others: BTreeMap::new(),
+            asked: VecDeque::new(),
+            world: others::World::default(),
+            state,
+            kept: BTreeSet::new(),
+            shown: 0,
+            token: 1,
+            open: BTreeSet::new(),
+            handshakes: 0,
+            strangers: 0,
+            commits_at_once: true,
+            drains_at_once: true,
+            tracker_is_kind: true,
+            dials_succeed: true,
+            stopped: false,
+        };
+        story.begin(choices, flags & 64 == 0);
+        let flags = choices.byte();
+        (story.commits_at_once, story.drains_at_once) = (flags & 1 == 0, flags & 2 == 0);
+        (story.tracker_is_kind, story.dials_succeed) = (flags & 4 == 0, flags & 8 == 0);
+        for number in 2..2 + (flags >> 4) % 3 {
+            story.link(number, choices);
+        }
+        story
+    }
+
+    /// What a driver tells first.
+    fn begin(&mut self, choices: &mut Cursor<'_>, listens: bool) {
+        self.driver.tell(Event::Wall(Wall(1_800_000_000_000)));
+        self.driver.tell(Event::Interfaces(vec![address(1).ip()]));
+        self.driver.answer_listeners(listens);
+        self.settle(choices);
+    }
+
+    fn play(&mut self, operation: u8, choices: &mut Cursor<'_>) {
+        match operation % 24 {
+            0..=4 => {
+                let request = others::request(choices);
+                self.ask(request);
+            }
+            5..=9 => self.say(choices, operation % 24 == 9),
+            10 => self.link(2 + choices.byte() % 4, choices),
+            11 => self.open_stranger(choices),
+            12 => {
+                let Some(conn) = choices.any(self.driver.wires.keys().copied()) else { return };
+                if choices.flag() {
+                    self.driver.send(conn, Preface::Peer.line());
+                }
+                self.driver.send(conn, choices.bytes(511));
+            }
+            13 => self.say_later(choices),
+            14 => self.answer_tracker(choices),
+            15 => self.answer_dial(choices),
+            16 => {
+                let reason = choices.pick(&[Closed::End, Closed::Reset, Closed::Lost]);
+                if let Some(conn) = choices.any(self.driver.wires.keys().copied()) {
+                    self.driver.close(conn, reason);
+                }
+            }
+            17 => {
+                if let Some(deadline) = self.driver.machine.deadline() {
+                    self.driver.now = self.driver.now.max(deadline);
+                    self.driver.due();
+                }
+            }
+            18 => {
+                let passed = Duration::from_millis(u64::from(choices.short()));
+                self.driver.pass(self.driver.now + passed, STOPS_MAX);
+            }
+            19 => self.commit(),
+            20 => match choices.below(4) {
+                0 => self.driver.tell(Event::Wall(Wall(u64::from(choices.short()) << 30))),
+                1 => {
+                    let ips = [address(1).ip(), SocketAddr::from(([10, 0, 0, choices.byte()], 0)).ip()];
+                    self.driver.tell(Event::Interfaces(ips[..=choices.below(2)].to_vec()));
+                }
+                2 => self.driver.tell(Event::Due),
+                _ => self.driver.answer_listeners(choices.flag()),
+            },
+            21 => self.command(choices),
+            22 => {
+                if let Some(conn) = choices.any(self.driver.wires.keys().copied()) {
+                    self.driver.drain(conn, usize::from(choices.short()) + 1);
+                }
+            }
+            _ => {
+                let flags = choices.byte();
+                (self.commits_at_once, self.drains_at_once) = (flags & 1 == 0, flags & 2 == 0);
+                (self.tracker_is_kind, self.dials_succeed) = (flags & 4 == 0, flags & 8 == 0);
+                if flags & 0xf0 == 0xf0 {
+                    self.restart(choices);
+                }
+            }
+        }
+    }
+
+    // The host.
+
+    fn ask(&mut self, request: Request) {
+        let token = self.token;
+        self.token += 1;
+        self.open.insert(token);
+        self.driver.tell(Event::Command(Command::Ask { token, request }));
+    }
+
+    fn command(&mut self, choices: &mut Cursor<'_>) {
+        let command = match choices.byte() {
+            0xff => Command::Quit,
+            byte if byte % 3 == 0 => Command::Output { open: byte & 0x80 == 0 },
+            byte => Command::TrustTracker {
+                key: identity(if byte & 0x40 == 0 { TRACKER } else { 9 }).key(),
+                accept: byte & 0x80 == 0,
+            },
+        };
+        self.driver.tell(Event::Command(command));
+    }
+
+    fn commit(&mut self) {
+        let Some((seq, changes)) = self.driver.commit() else { return };
+        let me = self.start.identity.key();
+        for change in &changes {
+            match change {
+                Change::EntrySaid { entry, .. } => {
+                    self.kept.insert(entry.entry.id().to_string());
+                }
+                Change::PrivateSaid { message, .. } => {
+                    self.kept.insert(private_id(&me, message.log, message.seq));
+                }
+                Change::EntrySeen { .. }
+                | Change::PrivateSeen { .. }
+                | Change::TrackerPinned { .. }
+                | Change::Pinned { .. }
+                | Change::Verified { .. }
+                | Change::Blocked { .. }
+                | Change::RoomEntered { .. }
+                | Change::RoomForgotten { .. }
+                | Change::Baseline { .. }
+                | Change::EntriesAcknowledged { .. }
+                | Change::PrivateAcknowledged { .. }
+                | Change::ReceiverDropped { .. }
+                | Change::ReceiverMoved { .. } => {}
+            }
+            self.state.apply(change, self.start.limits.entries_known_max);
+        }
+        self.driver.tell(Event::Committed(seq));
+    }
+
+    /// The program is killed, and starts from what is on its disk.
+    fn restart(&mut self, choices: &mut Cursor<'_>) {
+        if self.lives >= LIVES_MAX {
+            return;
+        }
+        self.lives += 1;
+        let mut start = self.start.clone();
+        start.seed.0[31] ^= self.lives;
+        start.state = self.state.clone();
+        self.driver = Driver::start(start, self.start.limits.out_bytes_max);
+        self.others.clear();
+        self.asked.clear();
+        self.open.clear();
+        self.stopped = false;
+        self.begin(choices, true);
+    }
+
+    fn hear_notices(&mut self) {
+        for notice in std::mem::take(&mut self.driver.notices) {
+            match notice {
+                Notice::Outcome { token, .. } => assert!(self.open.remove(&token), "one outcome for each request"),
+                Notice::Said { id, .. } => assert!(self.kept.contains(&id), "said before it is durable"),
+                Notice::Message(incoming) => {
+                    assert!(incoming.number <= self.state.received, "shown before it is durable");
+                    assert!(incoming.number <= self.shown + 1, "numbers have no gap");
+                    self.shown = self.shown.max(incoming.number);
+                    self.state.shown(incoming.number);
+                }
+                Notice::Stopped { unacknowledged } => {
+                    assert!(!self.stopped, "it stops once");
+                    assert!(self.driver.commits.is_empty(), "it stops when all is durable");
+                    let waits = self.state.unacknowledged.is_empty();
+                    assert_eq!(unacknowledged == 0, waits, "what waits is on the disk");
+                    self.stopped = true;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    // The others.
+
+    /// A connection of somebody who can speak, if any.
+    fn any_other(&self, choices: &mut Cursor<'_>) -> Option<ConnId> {
+        let speaks = |conn: &&ConnId| self.driver.wires.contains_key(conn);
+        let conns = self.others.keys().filter(speaks).copied().collect::<Vec<_>>();
+        choices.any(conns.into_iter())
+    }
+
+    /// Another peer dials, and says who it is.
+    fn link(&mut self, number: u8, choices: &mut Cursor<'_>) {
+        if self.handshakes == HANDSHAKES_MAX {
+            return;
+        }
+        let Some(conn) = self.driver.accept(SocketAddr::from(([10, 0, 0, number], 4000))) else { return };
+        self.handshakes += 1;
+        let mut bytes = Vec::new();
+        let remote = Remote::dial(Preface::Peer, number, &self.seed, conn.0, &mut bytes);
+        self.others.insert(conn, Other { who: Who::Peer(number), remote: Some(remote), later: Vec::new() });
+        self.driver.send(conn, &bytes);
+        self.settle(choices);
+        let hello = self.world.hello(number, choices);
+        self.say_to(conn, &hello.to_bytes(), false);
+    }
+
+    fn open_stranger(&mut self, choices: &mut Cursor<'_>) {
+        if self.strangers < STRANGERS_MAX {
+            self.strangers += 1;
+            self.driver.accept(SocketAddr::from(([10, 0, 1, choices.byte()], 4000)));
+        }
+    }
+
+    fn answer_dial(&mut self, choices: &mut Cursor<'_>) {
+        let dials = self.driver.ids_of(|question| matches!(question, Question::Connect(_) | Question::Resolve(_)));
+        let Some(id) = choices.any(dials.into_iter()) else { return };
+        let succeeds = choices.flag();
+        self.answer(id, succeeds, choices);
+    }
+
+    /// A dial succeeds or not, a host name is known or not.
+    fn answer(&mut self, id: u64, succeeds: bool, choices: &mut Cursor<'_>) {
+        match self.driver.questions.get(&id).cloned() {
+            Some(Question::Resolve(port)) => {
+                let (one, two) = (address(port), SocketAddr::from(([10, 0, 0, 100], port)));
+                let addresses = if succeeds { vec![one, two] } else { Vec::new() };
+                self.driver.answer(id, |request| Event::Resolved { request, addresses });
+            }
+            Some(Question::Connect(to)) if succeeds && self.handshakes < HANDSHAKES_MAX => {
+                self.handshakes += 1;
+                let conn = ConnId(id);
+                let (who, preface) =
+                    if to.port() == 6060 { (Who::Tracker, Preface::Tracker) } else { (Who::at(to), Preface::Peer) };
+                // Now and then somebody else answers.
+                let number = if choices.byte() < 0xf0 { who.number() } else { 9 };
+                let remote = Remote::accept(preface, number, &self.seed, id);
+                self.others.insert(conn, Other { who, remote: Some(remote), later: Vec::new() });
+                self.driver.open(conn, address(50_000), to);
+            }
+            Some(Question::Connect(_)) => {
+                self.driver.questions.remove(&id);
+                let reason = choices.pick(&[Refusal::Refused, Refusal::TimedOut, Refusal::Exhausted]);
+                self.driver.tell(Event::Refused { id, reason });
+            }
+            Some(Question::Listen(_) | Question::Password(_)) | None => {}
+        }
+    }
+
+    /// Somebody says something that may make sense.
+    fn say(&mut self, choices: &mut Cursor<'_>, later: bool) {
+        let Some(conn) = self.any_other(choices) else { return };
+        let Some(other) = self.others.get(&conn) else { return };
+        let Some(remote) = &other.remote else { return };
+        let message = match (choices.byte(), other.who) {
+            (0xfa.., _) => choices.bytes(255).to_vec(),
+            (_, Who::Tracker) => self.world.next_of_tracker(choices).to_bytes(),
+            (_, Who::Peer(number)) => self.world.next_of_peer(number, remote.identity(), choices).to_bytes(),
+        };
+        self.say_to(conn, &message, later);
+    }
+
+    /// Somebody says what it kept back, glued, but perhaps for its end.
+    fn say_later(&mut self, choices: &mut Cursor<'_>) {
+        let Some(conn) = self.any_other(choices) else { return };
+        let Some(other) = self.others.get_mut(&conn) else { return };
+        let cut = choices.below(64).min(other.later.len());
+        let rest = other.later.split_off(other.later.len() - cut);
+        let bytes = std::mem::replace(&mut other.later, rest);
+        self.driver.send(conn, &bytes);
+    }
+
+    fn say_to(&mut self, conn: ConnId, message: &[u8], later: bool) {
+        let Some(other) = self.others.get_mut(&conn) else { return };
+        let Some(sealed) = other.remote.as_mut().and_then(|remote| remote.seal(message)) else { return };
+        other.later.extend_from_slice(&sealed);
+        if !later {
+            let bytes = std::mem::take(&mut other.later);
+            self.driver.send(conn, &bytes);
+        }
+    }
+
+    /// The tracker answers the oldest question, as it should or not.
+    fn answer_tracker(&mut self, choices: &mut Cursor<'_>) {
+        let Some((conn, question)) = self.asked.pop_front() else { return };
+        for message in self.world.answers(&question, choices) {
+            self.say_to(conn, &message.to_bytes(), false);
+        }
+    }
+
+    /// Everyone hears what was said to them; whether that was nothing.
+    fn hear(&mut self) -> bool {
+        let mut is_quiet = true;
+        for (conn, bytes) in self.driver.next_said() {
+            is_quiet = false;
+            let Some(other) = self.others.get_mut(&conn) else { continue };
+            let Some(remote) = &mut other.remote else { continue };
+            let (mut answer, who) = (Vec::new(), other.who);
+            remote.hear(&bytes, &mut answer);
+            let key = remote.key();
+            for message in std::mem::take(&mut remote.inbox) {
+                match who {
+                    Who::Tracker => {
+                        let message = ToTracker::from_bytes(&message).expect("a peer sends valid messages");
+                        self.asked.push_back((conn, message));
+                    }
+                    Who::Peer(number) => {
+                        let message = ToPeer::from_bytes(&message).expect("a peer sends valid messages");
+                        self.check_said(&key, &message);
+                        self.world.hear(number, &message);
+                    }
+                }
+            }
+            self.driver.send(conn, &answer);
+        }
+        is_quiet
+    }
+
+    /// What another peer is told.
+    fn check_said(&self, to: &Key, message: &ToPeer) {
+        let followed = |seen: &[(Key, Have)], have: &Have| {
+            let kept = seen.iter().find(|(author, _)| author == to).map(|(_, have)| *have).unwrap_or_default();
+            kept.log != have.log || kept.seq >= have.seq
+        };
+        match message {
+            ToPeer::Entry { entry } => {
+                assert!(entry.verify() && entry.entry.author == self.start.identity.key(), "its own entries, signed");
+                assert!(self.kept.contains(&entry.entry.id().to_string()), "sent before it is durable");
+            }
+            ToPeer::Private { message } => {
+                let id = private_id(&self.start.identity.key(), message.log, message.seq);
+                assert!(self.kept.contains(&id), "sent before it is durable");
+            }
+            ToPeer::PrivateAck { have } => {
+                assert!(followed(&self.state.private_seen, have), "acknowledged before it is durable");
+            }
+            ToPeer::EntryAck { room, have } => {
+                if let Some(kept) = self.state.rooms.iter().find(|kept| kept.record.id() == *room) {
+                    assert!(followed(&kept.seen, have), "acknowledged before it is durable");
+                }
+            }
+            ToPeer::Ping { .. }
+            | ToPeer::Pong { .. }
+            | ToPeer::Hello { .. }
+            | ToPeer::RoomHello { .. }
+            | ToPeer::Bye { .. } => {}
+        }
+    }
+
+    /// What happens by itself, and what everyone was told.
+    fn settle(&mut self, choices: &mut Cursor<'_>) {
+        loop {
+            let mut is_quiet = self.hear();
+            if self.commits_at_once && !self.driver.commits.is_empty() {
+                self.commit();
+                is_quiet = false;
+            }
+            if self.tracker_is_kind && !self.asked.is_empty() {
+                self.answer_tracker(choices);
+                is_quiet = false;
+            }
+            let asks = |question: &Question| matches!(question, Question::Connect(_) | Question::Resolve(_));
+            if self.dials_succeed
+                && let Some(&id) = self.driver.ids_of(asks).first()
+            {
+                self.answer(id, true, choices);
+                is_quiet = false;
+            }
+            self.hear_notices();
+            if is_quiet {
+                break;
+            }
+        }
+        for conn in self.driver.wires.keys().copied().collect::<Vec<_>>() {
+            if self.drains_at_once {
+                self.driver.drain(conn, WRITABLE_BYTES_MAX);
+            }
+            self.driver.deliver(conn);
+        }
+        self.hear();
+        self.hear_notices();
+        let (linked, limits) = (self.driver.wires.len(), &self.start.limits);
+        // One to the tracker, one dial by hand for each request.
+        let bound = limits.links_max + limits.links_unknown_max + limits.dials_max + 1 + self.open.len();
+        assert!(linked <= bound, "{linked} connections where {bound} may be");
+    }
+
+    /// Nothing is reached any more, and time passes: then each request has its outcome, and memory and disk agree.
+    fn end(mut self) {
+        let choices = &mut Cursor::new(&[]);
+        (self.commits_at_once, self.drains_at_once) = (true, true);
+        (self.tracker_is_kind, self.dials_succeed) = (false, false);
+        self.driver.tell(Event::Command(Command::Output { open: true }));
+        for number in [TRACKER, 9] {
+            let key = identity(number).key();
+            self.driver.tell(Event::Command(Command::TrustTracker { key, accept: false }));
+        }
+        for _ in 0..4 {
+            for conn in self.driver.wires.keys().copied().collect::<Vec<_>>() {
+                self.driver.close(conn, Closed::Reset);
+            }
+            for id in self.driver.questions.keys().copied().collect::<Vec<_>>() {
+                self.answer(id, false, choices);
+            }
+            self.settle(choices);
+            self.driver.pass(self.driver.now + Duration::from_secs(16), 4 * STOPS_MAX);
+            self.settle(choices);
+        }
+        assert!(self.open.is_empty(), "requests without an outcome: {:?}", self.open);
+        assert!(self.driver.commits.is_empty());
+    }
+}

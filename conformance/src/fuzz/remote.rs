@@ -1,0 +1,76 @@
+//! The other end of a machine's connection: a real channel, so that a fuzzer gets past the handshake.
+
+use std::{collections::VecDeque, sync::OnceLock};
+
+use papo_proto::{
+    channel::{Channel, Preface, StaticKey, Step},
+    identity::{Identity, Key},
+    limits::FRAME_BYTES_MAX,
+    rng::Seed,
+};
+
+/// The identity of a number. Each is made once: that costs more than most of what a story does.
+pub(super) fn identity(number: u8) -> Identity {
+    static MADE: [OnceLock<Identity>; 256] = [const { OnceLock::new() }; 256];
+    MADE[usize::from(number)].get_or_init(|| Identity::from_secret(&[number; 32])).clone()
+}
+
+/// Somebody at the other end.
+pub(super) struct Remote {
+    channel: Channel,
+    identity: Identity,
+    is_established: bool,
+    /// What the machine said, and nobody looked at.
+    pub(super) inbox: VecDeque<Vec<u8>>,
+}
+
+impl Remote {
+    /// One who dials; appends what is said first to `out`.
+    pub(super) fn dial(preface: Preface, number: u8, seed: &Seed, conn: u64, out: &mut Vec<u8>) -> Self {
+        let (identity, statics) = (identity(number), StaticKey::draw(&mut seed.stream("static", conn)));
+        let channel = Channel::dial(preface, identity.clone(), &statics, seed.stream("channel", conn), out);
+        Self::new(channel, identity)
+    }
+
+    /// One who is dialled.
+    pub(super) fn accept(preface: Preface, number: u8, seed: &Seed, conn: u64) -> Self {
+        let (identity, statics) = (identity(number), StaticKey::draw(&mut seed.stream("static", conn)));
+        let channel = Channel::accept(preface, identity.clone(), &statics, seed.stream("channel", conn));
+        Self::new(channel, identity)
+    }
+
+    const fn new(channel: Channel, identity: Identity) -> Self {
+        Self { channel, identity, is_established: false, inbox: VecDeque::new() }
+    }
+
+    /// Hears what the machine said; what is to be answered at once is appended to `out`. A machine always speaks the
+    /// protocol.
+    pub(super) fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.channel.handle_bytes(bytes);
+        while let Some(step) = self.channel.next_step(FRAME_BYTES_MAX, out).expect("a machine speaks the protocol") {
+            match step {
+                Step::Identified(_) => self.channel.confirm(out),
+                Step::Established(_) => self.is_established = true,
+                Step::Message(message) => self.inbox.push_back(message),
+            }
+        }
+    }
+
+    /// Seals a message, if it can yet.
+    pub(super) fn seal(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+        if !self.is_established || message.is_empty() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        self.channel.seal(message, &mut bytes);
+        Some(bytes)
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.identity.key()
+    }
+
+    pub(super) const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
