@@ -1,5 +1,7 @@
 //! Who someone is: registering, logging in and out, and telling those who share a room.
 //!
+//! - **An account that one has already**, by the same key and password, can be registered again: that is a login, for
+//!   those whom the answer to the first time did not reach.
 //! - **Accounts nobody has** look like any other: a password is checked against a verifier of no password, a key is
 //!   wrong, and the answer is the same.
 //! - **One live session an account**: a later login says goodbye to the earlier one. A login by password from another
@@ -130,6 +132,9 @@ impl Tracker {
                 }
                 Purpose::Register { token } => match self.may_register(&attempt.name, token.as_ref()) {
                     Ok(()) => PasswordCheck::Create { password, salt: self.salts.bytes() },
+                    Err(Failure::NameTaken) if let Some(account) = self.own_account(&attempt) => {
+                        PasswordCheck::Verify { verifier: account.verifier.0.clone(), password }
+                    }
                     Err(failure) => {
                         self.refuse(now, &attempt, failure);
                         continue;
@@ -161,6 +166,10 @@ impl Tracker {
                     vec![Change::AccountAdded { name, verifier: Verifier(verifier), key, at: self.wall_at(now) }]
                 })
             }
+            (Purpose::Register { .. }, PasswordOutcome::Matched) if self.own_account(&attempt).is_some() => {
+                Ok(Vec::new())
+            }
+            (Purpose::Register { .. }, _) if self.own_account(&attempt).is_some() => Err(Failure::NameTaken),
             (Purpose::Login | Purpose::Register { .. }, _) => Err(Failure::BadCredentials),
         };
         match right {
@@ -215,6 +224,12 @@ impl Tracker {
         } else {
             Ok(())
         }
+    }
+
+    /// The account of the name that someone wants, if it has the very key of who wants it.
+    fn own_account(&self, attempt: &Attempt) -> Option<&Account> {
+        let key = self.key_of(attempt.conn)?;
+        self.directory.account(&attempt.name).filter(|account| account.key == Some(key))
     }
 
     fn key_of(&self, conn: ConnId) -> Option<Key> {

@@ -30,6 +30,24 @@ fn a_name_is_taken_by_case_and_by_look_alikes() {
 }
 
 #[test]
+fn whoever_did_not_hear_that_it_was_registered_registers_again_by_key_and_password() {
+    let mut world = World::new();
+    let lost = world.register("ana", 1);
+    let changes = world.log.len();
+    let again = world.connect("10.0.0.1:4001", 1);
+    assert_eq!(world.ask(again, &register(1, "Ana", "pw ana")), ["Welcome 1 ana", "Synced"]);
+    assert_eq!(world.show(lost), ["Bye Replaced"], "one session an account");
+    assert_eq!(world.log.len(), changes, "nothing is made twice");
+    // Neither the key alone nor the password alone makes it one's own, and a look-alike is another name.
+    let wrong = world.connect("10.0.0.1:4002", 1);
+    assert_eq!(world.ask(wrong, &register(1, "ana", "another")), ["Failed 1 NameTaken"]);
+    assert_eq!(world.ask(wrong, &register(2, "аnа", "pw ana")), ["Failed 2 NameTaken"]);
+    let stranger = world.connect("10.0.0.2:4000", 2);
+    assert_eq!(world.ask(stranger, &register(1, "ana", "pw ana")), ["Failed 1 NameTaken"]);
+    world.check_log();
+}
+
+#[test]
 fn two_who_register_one_name_at_once_do_not_both_get_it() {
     let mut world = World::new();
     world.checks_at_once = false;
