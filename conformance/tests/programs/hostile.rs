@@ -13,7 +13,7 @@ use std::{
 
 use papo_proto::{
     error::Fault,
-    wire::tracker::{Prefix, ToTracker},
+    wire::tracker::{FromTracker, Prefix, ToTracker},
 };
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -245,6 +245,21 @@ fn a_replayed_session_is_refused() {
     let said = refused(tracker.address, "a replayed session", &session.up);
     assert!(said.len() < 512);
     assert_eq!(tracker.wait_counter(Fault::Handshake, before + 1), before + 1);
+}
+
+#[test]
+fn silent_connections_keep_nobody_of_their_own_address_out() {
+    let tracker = Tracker::start();
+    // As many as may be without a login, and some more: the oldest make room.
+    let silent = (0..300).map(|_| stranger(tracker.address)).collect::<Vec<_>>();
+    let since = Instant::now();
+    let mut ana = Raw::connect(tracker.address, 1).expect("there is room");
+    let welcome = ana.register("ana", "pw").expect("it answers");
+    assert!(matches!(welcome, FromTracker::Welcome { .. }), "{welcome:?}");
+    // The silent ones would have been gone by themselves after eight seconds.
+    assert!(since.elapsed() < Duration::from_secs(6), "{:?}", since.elapsed());
+    tracker.wait_counter(Fault::TooManyFromAddress, 45);
+    drop(silent);
 }
 
 #[test]

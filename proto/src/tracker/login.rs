@@ -17,8 +17,9 @@ use super::{
     change::{Change, Verifier},
     directory::{Account, Room},
     endpoints::endpoints,
-    machine::{Out, Tracker, request_of},
+    machine::{Out, Tracker},
     passwords::{Attempt, Purpose, Queued},
+    requests::request_of,
     session::{Phase, Session, Sync},
 };
 use crate::{
@@ -180,8 +181,7 @@ impl Tracker {
 
     fn admit(&mut self, now: Time, attempt: &Attempt, mut changes: Vec<Change>, out: &mut Out) {
         self.passwords.handle_right(attempt);
-        let checking = |session: &Session| matches!(session.phase, Phase::Checking { .. });
-        if self.is_stopping() || !self.sessions.get(&attempt.conn).is_some_and(checking) {
+        if self.is_stopping() || !self.sessions.get(&attempt.conn).is_some_and(Session::is_checking) {
             return;
         }
         let key = self.key_of(attempt.conn);
@@ -267,10 +267,9 @@ impl Tracker {
         session.phase = Phase::LoggedIn(name.clone());
         session.endpoints = endpoints(session.ip(), claimed, &self.here);
         session.sync = Some(sync);
-        session.anonymous = false;
         session.strikes = 0;
         let seen = session.remote;
-        self.gate.handle_login(seen.ip());
+        self.gate.handle_login(conn, seen.ip());
         self.online.insert(name.folded().to_owned(), conn);
         self.await_silence(now, conn);
         self.tell(Notice::LoggedIn { name: name.clone(), from: seen });
@@ -284,9 +283,8 @@ impl Tracker {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.endpoints = Vec::new();
         session.sync = None;
-        session.anonymous = true;
         session.logged_out = true;
-        self.gate.handle_logout(session.ip());
+        self.gate.handle_logout(conn, session.ip());
         self.await_login(now, conn, ms(self.limits.login_ms_max));
         self.on_offline(now, name, out);
     }

@@ -24,6 +24,7 @@ use super::{
     change::{Change, Verifier},
     directory::Directory,
     passwords::Passwords,
+    requests::request_of,
     session::{Phase, STRIKES_MAX, Session},
 };
 use crate::{
@@ -228,7 +229,13 @@ impl Tracker {
         if self.stopping {
             return out.close(conn, CloseHow::Abort);
         }
-        if let Err(fault) = self.gate.admit(remote.ip(), &self.limits) {
+        // Whose password is being checked has done its part.
+        let idle = |conn: &ConnId| self.sessions.get(conn).is_some_and(|session| !session.is_checking());
+        let oldest = self.gate.crowd(remote.ip(), &self.limits).find(idle);
+        if let Some(oldest) = oldest {
+            self.cut(now, oldest, Fault::TooManyFromAddress, out);
+        }
+        if let Err(fault) = self.gate.admit(conn, remote.ip(), &self.limits) {
             self.blame(remote.ip(), fault, out);
             return out.close(conn, CloseHow::Abort);
         }
@@ -587,7 +594,7 @@ impl Tracker {
         self.timers.clear(Timer::Quiet(conn));
         self.timers.clear(Timer::Frame(conn));
         self.passwords.handle_gone(conn);
-        self.gate.handle_gone(session.ip(), session.anonymous);
+        self.gate.handle_gone(conn, session.ip());
         self.runnable.remove(&conn);
         self.doomed.remove(&conn);
         if let Some((bytes, since)) = session.unfinished {
@@ -671,27 +678,5 @@ impl Tracker {
 fn want_write(session: &mut Session, conn: ConnId, out: &mut Out) {
     if !std::mem::replace(&mut session.wants_write, true) {
         out.push(Action::WantWrite(conn));
-    }
-}
-
-/// The number of the request that a message is.
-pub(super) const fn request_of(message: &ToTracker) -> Option<u32> {
-    match message {
-        ToTracker::Ping { .. } | ToTracker::Pong { .. } | ToTracker::Moved { .. } | ToTracker::Bye { .. } => None,
-        ToTracker::Register { request, .. }
-        | ToTracker::LoginPassword { request, .. }
-        | ToTracker::LoginKey { request, .. }
-        | ToTracker::Logout { request }
-        | ToTracker::SetStatus { request, .. }
-        | ToTracker::SetProfile { request, .. }
-        | ToTracker::SetPlaintext { request, .. }
-        | ToTracker::ListPeers { request, .. }
-        | ToTracker::ListRooms { request, .. }
-        | ToTracker::WhoisName { request, .. }
-        | ToTracker::WhoisKey { request, .. }
-        | ToTracker::Create { request, .. }
-        | ToTracker::Join { request, .. }
-        | ToTracker::Leave { request, .. }
-        | ToTracker::Delete { request, .. } => Some(*request),
     }
 }

@@ -81,8 +81,6 @@ pub struct Session {
     pub spoke: bool,
     /// Whether the driver reads from it.
     pub reading: bool,
-    /// Whether it counts as anonymous at the gate.
-    pub anonymous: bool,
     /// Whether it logged out: then it is no intruder if it does not log in again.
     pub logged_out: bool,
     /// Requests whose answers are held.
@@ -116,7 +114,6 @@ impl Session {
             heard: now,
             spoke: false,
             reading: true,
-            anonymous: true,
             logged_out: false,
             waiting: 0,
             held_bytes: 0,
@@ -145,6 +142,12 @@ impl Session {
     #[must_use]
     pub const fn name(&self) -> Option<&Name> {
         if let Phase::LoggedIn(name) = &self.phase { Some(name) } else { None }
+    }
+
+    /// Whether its password is queued, or under way.
+    #[must_use]
+    pub const fn is_checking(&self) -> bool {
+        matches!(self.phase, Phase::Checking { .. })
     }
 
     /// Whether it is over but for what is held.

@@ -80,17 +80,38 @@ fn what_is_no_message_closes_the_connection_and_is_counted() {
 fn connections_of_one_address_are_bounded_and_others_come_in() {
     let limits = Limits { anonymous_per_address_max: 2, ..Limits::default() };
     let mut world = World::with(limits, Registration::Open, Vec::new());
-    let (_, second) = (world.open("10.0.0.1:1"), world.open("10.0.0.1:2"));
-    let third = world.open("10.0.0.1:3");
-    assert_eq!((world.closed(third), world.faults()), (Some(CloseHow::Abort), vec![Fault::TooManyFromAddress]));
+    let (first, second) = (world.open("10.0.0.1:1"), world.open("10.0.0.1:2"));
     let other = world.open("10.0.0.2:1");
-    assert_eq!(world.closed(other), None);
+    assert_eq!((world.closed(first), world.closed(other)), (None, None));
+    let third = world.open("10.0.0.1:3");
+    assert_eq!((world.closed(first), world.faults()), (Some(CloseHow::Abort), vec![Fault::TooManyFromAddress]));
+    assert_eq!((world.closed(second), world.closed(third), world.closed(other)), (None, None, None));
     world.hang_up(second);
     let fourth = world.open("10.0.0.1:4");
-    assert_eq!(world.closed(fourth), None);
+    assert_eq!((world.closed(third), world.closed(fourth)), (None, None));
     world.pass(8_000);
     assert_eq!(world.tracker.sessions.len(), 0);
-    assert_eq!(world.tracker.gate.admit("10.0.0.1".parse().expect("an address"), &Limits::default()), Ok(()));
+    let (conn, ip) = (ConnId(100), "10.0.0.1".parse().expect("an address"));
+    assert_eq!(world.tracker.gate.admit(conn, ip, &Limits::default()), Ok(()));
+}
+
+#[test]
+fn whose_password_is_checked_makes_no_room_for_others_of_its_address() {
+    let limits = Limits { anonymous_per_address_max: 2, ..Limits::default() };
+    let mut world = World::with(limits, Registration::Open, Vec::new());
+    world.checks_at_once = false;
+    let [ana, bia] = [1, 2].map(|secret| world.connect("10.0.0.1:4000", secret));
+    world.send(ana, &register(1, "ana", "pw"));
+    let third = world.open("10.0.0.1:3");
+    assert_eq!((world.closed(ana), world.closed(bia), world.closed(third)), (None, Some(CloseHow::Abort), None));
+    world.check();
+    assert_eq!(world.show(ana), ["Welcome 1 ana", "Synced"]);
+    // All wait for a check: there is nobody to make room.
+    let [caio, dora] = [3, 4].map(|secret| world.connect("10.0.0.3:4000", secret));
+    world.send(caio, &register(1, "caio", "pw"));
+    world.send(dora, &register(1, "dora", "pw"));
+    let late = world.open("10.0.0.3:1");
+    assert_eq!((world.closed(caio), world.closed(dora), world.closed(late)), (None, None, Some(CloseHow::Abort)));
 }
 
 #[test]
