@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     client, forge, liar,
     machine::{Hostile, Out},
-    noise, replay,
+    noise, relay, replay,
 };
 
 /// What has to stand before a habit can be done.
@@ -132,6 +132,8 @@ habits! {
     /// Links that are not read.
     DeafLinks: Links, forge::deaf_links;
 
+    /// Those who dial it are handed on to somebody else.
+    Relays: Links, relay::relay;
     /// A tracker of its own, which lies to whoever comes.
     Lies: Nothing, liar::lie;
 }

@@ -2,7 +2,11 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use papo_proto::{channel::Channel, identity::Key, machine::CloseHow};
+use papo_proto::{
+    channel::Channel,
+    identity::Key,
+    machine::{CloseHow, ConnId},
+};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,10 @@ pub(super) struct Line {
     pub(super) key: Option<Key>,
     /// The other end said its `Hello`, or the tracker its `Welcome`.
     pub(super) greeted: bool,
+    /// The connection stands.
+    pub(super) stands: bool,
+    /// Where all that comes is passed on.
+    pub(super) relay: Option<ConnId>,
     /// It says nothing more.
     pub(super) hushed: bool,
     /// What is left to be done.
@@ -101,6 +109,8 @@ impl Line {
             spoken: 0,
             key: None,
             greeted: false,
+            stands: false,
+            relay: None,
             hushed: false,
             script: script.into(),
             opening,

@@ -94,8 +94,7 @@ impl Machine for Hostile {
             Event::Opened { conn, listener: Some(_), local, .. } => self.on_accepted(conn, local.port(), out),
             Event::Opened { conn, listener: None, .. } => self.on_opened(conn, out),
             Event::Received { conn, bytes } => self.on_received(conn, &bytes, out),
-            Event::Closed { conn, .. } => self.forget(conn),
-            Event::Refused { id, .. } => self.forget(ConnId(id)),
+            Event::Closed { conn: ConnId(id), .. } | Event::Refused { id, .. } => self.on_over(ConnId(id), out),
             Event::Due => self.on_due(out),
             Event::Command(command) => match command {},
             Event::Listening { .. }
@@ -210,8 +209,8 @@ impl Hostile {
     }
 
     /// Dials somebody and says a script without any channel.
-    pub(super) fn dial_raw(&mut self, to: SocketAddr, script: Vec<Beat>, out: &mut Out) {
-        self.dial(to, Line::new(Part::Stranger, Tamper::None, None, script), out);
+    pub(super) fn dial_raw(&mut self, to: SocketAddr, script: Vec<Beat>, out: &mut Out) -> ConnId {
+        self.dial(to, Line::new(Part::Stranger, Tamper::None, None, script), out)
     }
 
     /// Dials somebody under a new identity; the script begins when the channel stands.
@@ -319,6 +318,14 @@ impl Hostile {
         self.timers.clear(Timer::Beat(conn));
     }
 
+    fn on_over(&mut self, conn: ConnId, out: &mut Out) {
+        let other = self.lines.get(&conn).and_then(|line| line.relay);
+        self.forget(conn);
+        if let Some(other) = other {
+            self.close(other, CloseHow::Flush, out);
+        }
+    }
+
     fn rng(&self, conn: ConnId) -> papo_proto::rng::Stream {
         self.start.seed.stream("channel", conn.0)
     }
@@ -327,6 +334,9 @@ impl Hostile {
         if self.lines.len() >= LINES_MAX {
             return out.close(conn, CloseHow::Abort);
         }
+        if port == PEER_PORT && self.hand_on(conn, out) {
+            return;
+        }
         let identity = self.start.identity.clone();
         let (part, preface) = match port {
             TRACKER_PORT => (Part::Client, Preface::Tracker),
@@ -334,6 +344,7 @@ impl Hostile {
         };
         let opening = Opening { preface, identity: identity.clone() };
         let mut line = Line::new(part, Tamper::None, Some(opening), Vec::new());
+        line.stands = true;
         line.channel = Some(Channel::accept(preface, identity, &self.statics, self.rng(conn)));
         self.lines.insert(conn, line);
     }
@@ -341,6 +352,7 @@ impl Hostile {
     fn on_opened(&mut self, conn: ConnId, out: &mut Out) {
         let rng = self.rng(conn);
         let Some(line) = self.lines.get_mut(&conn) else { return };
+        line.stands = true;
         let Some(opening) = &line.opening else { return self.advance(conn, out) };
         let mut first = Vec::new();
         line.channel = Some(Channel::dial(opening.preface, opening.identity.clone(), &self.statics, rng, &mut first));
@@ -364,6 +376,9 @@ impl Hostile {
             self.overheard.pop_front();
         }
         self.overheard.push_back(bytes[..bytes.len().min(OVERHEARD_BYTES_MAX)].to_vec());
+        if let Some(other) = self.lines.get(&conn).and_then(|line| line.relay) {
+            return self.pass_on(other, bytes, out);
+        }
         let Some(channel) = self.lines.get_mut(&conn).and_then(|line| line.channel.as_mut()) else { return };
         channel.handle_bytes(bytes);
         loop {
@@ -413,7 +428,7 @@ impl Hostile {
             return;
         }
         while let Some(line) = self.lines.get_mut(&conn) {
-            if line.opening.is_some() && !line.is_established() {
+            if !line.stands || (line.opening.is_some() && !line.is_established()) {
                 return;
             }
             match line.script.pop_front() {

@@ -6,7 +6,7 @@
 //! - said to its tracker by a client that can log in ([`client`]);
 //! - said over links by a member of the people's rooms ([`member`] is what it takes to be one; [`forge`] what such a
 //!   member may try);
-//! - told to whoever takes it for a tracker ([`liar`]).
+//! - told to whoever takes it for a tracker ([`liar`]), or for somebody else ([`relay`]).
 //!
 //! Adding a habit is one row of the table and one function beside those of its kind.
 //!
@@ -23,6 +23,7 @@ mod line;
 mod machine;
 mod member;
 mod noise;
+mod relay;
 mod replay;
 #[cfg(test)]
 mod tests;

@@ -292,6 +292,7 @@ const FAULTS: &[(Habit, &[Fault], &[Fault])] = {
         (Habit::ByeAndOn, &[], &[]),
         (Habit::LinkTwice, &[], &[]),
         (Habit::DeafLinks, &[], &[]),
+        (Habit::Relays, &[], &[F::UnexpectedKey, F::Oneself]),
     ]
 };
 
