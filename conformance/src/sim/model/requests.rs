@@ -162,6 +162,11 @@ impl Requests {
                 if let (Request::Disconnect { user }, None) = (&asked.request, problem) {
                     self.held.insert((process.person, user.clone()));
                 }
+                let begun = matches!(asked.request, Request::Login(_) | Request::Register(_));
+                if begun && process.session == Session::Away && problem.is_some() {
+                    // An attempt that somebody asked for takes the place of those by itself, and is not repeated.
+                    process.session = Session::None;
+                }
                 return Some(Done { asked, problem: problem.clone() });
             }
             Notice::Stopped { .. } => process.stopped = true,

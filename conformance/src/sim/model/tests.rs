@@ -8,7 +8,7 @@ use papo_proto::{
     peer::{
         Change, Command, Note, Notice, Problem, Request,
         change::Realm,
-        interface::{PeerSeen, RoomSeen, Target},
+        interface::{Credentials, PeerSeen, RoomSeen, Target},
     },
     time::Wall,
     tracker,
@@ -525,6 +525,11 @@ fn at_rest_everyone_sees_those_who_are_logged_in() {
     stage.told(1, Notice::Note(Note::TrackerLost { tracker: "tracker".to_owned(), retry_ms: 1 }));
     stage.rests(1);
     stage.broken(rest::PRESENCE);
+    let credentials = Credentials { name: stage.name(1), password: None, register: false, token: None };
+    let token = stage.asks(1, Request::Login(credentials));
+    stage.outcome(1, token, Some(Problem::TrackerSilent));
+    stage.rests(1);
+    stage.broken_nothing();
 }
 
 #[test]
