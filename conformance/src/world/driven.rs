@@ -1,8 +1,9 @@
 //! A machine with its outbox, its recording, and the rules of the contract that it has to keep.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::net::SocketAddr;
 
 use papo_proto::{
+    contract::Contract,
     error::Counters,
     machine::{Action, CloseHow, ConnId, Event, ListenerId, Outbox, PasswordCheck, RequestId, Seq},
     record,
@@ -57,12 +58,8 @@ pub(crate) struct Driven<M: Resident> {
     machine: M,
     out: Outbox<M::Notice, M::Change>,
     recording: Option<Vec<u8>>,
-    /// Ids that it minted, by which it must not mint again.
-    minted: u64,
-    /// Connections that it has heard of and not of their end.
-    open: BTreeSet<ConnId>,
-    /// The last commit that it asked for.
-    committed: Seq,
+    /// What it and the world have promised each other.
+    contract: Contract,
 }
 
 impl<M: Resident> Driven<M> {
@@ -74,65 +71,14 @@ impl<M: Resident> Driven<M> {
                 .expect("a start can be written as JSON");
             recording
         });
-        Self {
-            machine: M::start(start),
-            out: Outbox::default(),
-            recording,
-            minted: 0,
-            open: BTreeSet::new(),
-            committed: Seq::NONE,
-        }
-    }
-
-    /// What is wrong with an action by the contract, if anything.
-    fn check(&mut self, action: &Action<M::Notice, M::Change>) -> Option<String> {
-        let is_new = |id: u64, minted: &mut u64| {
-            let new = id % 2 == 1 && id > *minted;
-            *minted = id.max(*minted);
-            new
-        };
-        match action {
-            Action::Listen { listener: ListenerId(id), .. }
-            | Action::CheckPassword { request: RequestId(id), .. }
-            | Action::Resolve { request: RequestId(id), .. } => {
-                (!is_new(*id, &mut self.minted)).then(|| format!("the id {id} is even or not new"))
-            }
-            Action::Connect { conn, .. } => {
-                self.open.insert(*conn);
-                (!is_new(conn.0, &mut self.minted)).then(|| format!("the connection {conn} is even or not new"))
-            }
-            Action::Send { conn, .. } | Action::WantWrite(conn) | Action::Reading(conn, _) => {
-                (!self.open.contains(conn)).then(|| format!("the connection {conn} is not open any more"))
-            }
-            Action::Close { id, .. } => {
-                self.open.remove(&ConnId(*id));
-                None
-            }
-            Action::Commit { seq, changes } => {
-                let follows = *seq == self.committed.next() && !changes.is_empty();
-                self.committed = *seq;
-                (!follows).then(|| format!("the commit {seq} is empty or does not follow the last"))
-            }
-            Action::Notify(_) => None,
-        }
+        Self { machine: M::start(start), out: Outbox::default(), recording, contract: Contract::default() }
     }
 }
 
 impl<M: Resident> Node for Driven<M> {
     fn handle(&mut self, now: Time, event: Event<'static, Wish>) -> Vec<Effect> {
         let event = event.map_command(M::command);
-        match &event {
-            Event::Opened { conn, .. } => {
-                self.open.insert(*conn);
-            }
-            Event::Closed { conn, .. } => {
-                self.open.remove(conn);
-            }
-            Event::Refused { id, .. } => {
-                self.open.remove(&ConnId(*id));
-            }
-            _ => {}
-        }
+        let broken = self.contract.check_event(now, &event);
         if let Some(recording) = &mut self.recording {
             record::encode_event(now, &event, recording).expect("an event can be written as JSON");
         }
@@ -142,8 +88,10 @@ impl<M: Resident> Node for Driven<M> {
             record::encode_outbox(&out, recording).expect("actions can be written as JSON");
         }
         let mut effects = Vec::with_capacity(out.actions().len());
+        effects.extend(broken.err().map(|breach| Effect::Broke(format!("the world's side: {breach}"))));
         out.drain_with(|action, bytes| {
-            effects.extend(self.check(&action).map(Effect::Broke));
+            let broken = self.contract.check_action(&action);
+            effects.extend(broken.err().map(|breach| Effect::Broke(format!("the machine's side: {breach}"))));
             effects.push(match action {
                 Action::Listen { listener, address } => Effect::Listen { listener, address },
                 Action::Connect { conn, address } => Effect::Connect { conn, address },

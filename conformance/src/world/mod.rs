@@ -76,6 +76,15 @@ pub(crate) enum Happening {
     Wake { node: NodeId },
 }
 
+/// A connection that its acceptor has not heard of yet.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    node: NodeId,
+    listener: ListenerId,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
 /// Machines, and what is between them.
 pub(crate) struct World {
     now: Time,
@@ -90,8 +99,8 @@ pub(crate) struct World {
     names: BTreeMap<String, IpAddr>,
     /// Dials that are not decided.
     dials: BTreeSet<(Owner, ConnId)>,
-    /// Connections that the acceptor has not heard of yet, with where they came in.
-    arrivals: BTreeMap<End, (ListenerId, SocketAddr, SocketAddr)>,
+    /// Connections that the acceptor has not heard of yet.
+    arrivals: BTreeMap<End, Arrival>,
     /// Dials and listeners that were refused and not told so yet.
     refused: BTreeSet<(NodeId, u64)>,
     ports: u64,
@@ -218,16 +227,24 @@ impl World {
         self.see(node, What::Ended);
         self.listeners.retain(|_, (owner, _)| *owner != node);
         self.dials.retain(|(owner, _)| *owner != Owner::Node(node));
-        for end in self.net.ends_of(Owner::Node(node)) {
+        for end in self.ends_of(node) {
+            self.arrivals.remove(&end);
             self.net.abort(self.now, end, Closed::Reset);
         }
         self.take_motions();
     }
 
+    /// Every connection of a process, with those that it has not heard of.
+    fn ends_of(&self, node: NodeId) -> Vec<End> {
+        let mut ends = self.net.ends_of(Owner::Node(node));
+        ends.extend(self.arrivals.iter().filter(|(_, arrival)| arrival.node == node).map(|(end, _)| *end));
+        ends
+    }
+
     /// A host loses its power: as [`Self::kill`], but nobody is told, and nothing answers until it is given back.
     pub(crate) fn cut_power(&mut self, node: NodeId, survivors: usize) {
         let ip = self.processes[node].ip;
-        for end in self.net.ends_of(Owner::Node(node)) {
+        for end in self.ends_of(node) {
             self.net.vanish(end);
         }
         self.kill(node, survivors);
@@ -426,10 +443,10 @@ impl World {
 
     /// Something happens to a stream that its owner is told of.
     fn on_owner_motion(&mut self, node: NodeId, end: End, motion: Motion) {
-        let Some((_, conn)) = self.net.owner(end) else { return };
-        if let Some((listener, local, remote)) = self.arrivals.remove(&end) {
-            self.handle(node, Event::Opened { conn, listener: Some(listener), local, remote });
+        if let Some(arrival) = self.arrivals.remove(&end) {
+            self.accept(end, arrival);
         }
+        let Some((_, conn)) = self.net.owner(end) else { return };
         match motion {
             Motion::Readable => match self.net.read(self.now, end) {
                 Some(Read::Bytes(bytes)) => self.handle(node, Event::Received { conn, bytes: bytes.into() }),
@@ -447,6 +464,16 @@ impl World {
             }
             Motion::Arrive | Motion::FlushOver | Motion::GiveUp(_) => {}
         }
+    }
+
+    /// A process hears of a connection, unless its listener is gone: then so is the connection.
+    fn accept(&mut self, end: End, Arrival { node, listener, local, remote }: Arrival) {
+        if self.listeners.get(&local) != Some(&(node, listener)) {
+            return self.net.abort(self.now, end, Closed::Reset);
+        }
+        let conn = self.processes[node].next_accepted();
+        self.net.accept(end, conn);
+        self.handle(node, Event::Opened { conn, listener: Some(listener), local, remote });
     }
 
     fn on_stored(&mut self, node: NodeId) {
@@ -626,24 +653,19 @@ impl World {
         self.dials.remove(&(from, conn));
         let local = Net::ephemeral(ip, self.ports);
         self.ports += 1;
-        let process = &mut self.processes[acceptor];
-        let accepted = process.next_accepted();
-        let bounds = (
-            process.out_bytes_max,
-            match from {
-                Owner::Node(node) => self.processes[node].out_bytes_max,
-                Owner::Stranger(_) => usize::MAX,
-            },
-        );
-        let near = self.net.connect((from, conn, ip, bounds.1), (Owner::Node(acceptor), accepted, to.ip(), bounds.0));
-        let far = near.other();
+        let out_bytes_max = match from {
+            Owner::Node(node) => self.processes[node].out_bytes_max,
+            Owner::Stranger(_) => usize::MAX,
+        };
+        let far = (Owner::Node(acceptor), to.ip(), self.processes[acceptor].out_bytes_max);
+        let end = self.net.connect(conn, (from, ip, out_bytes_max), far).other();
         if self.host(to.ip()).descriptors_left == Some(0) {
             // Turned away: the machine never hears of it.
-            self.net.abort(self.now, far, Closed::Reset);
+            self.net.abort(self.now, end, Closed::Reset);
         } else {
-            self.arrivals.insert(far, (listener, to, local));
+            self.arrivals.insert(end, Arrival { node: acceptor, listener, local: to, remote: local });
             let delay = self.net.latency(ip, to.ip());
-            self.plan(delay, Happening::Move { end: far, motion: Motion::Readable });
+            self.plan(delay, Happening::Move { end, motion: Motion::Readable });
         }
         if let Owner::Node(node) = from {
             self.tell(Duration::ZERO, node, Event::Opened { conn, listener: None, local, remote: to });

@@ -213,16 +213,18 @@ impl Net {
         !self.dark.contains_key(&host)
     }
 
-    /// A connection stands.
+    /// A connection stands: each end with its owner, host and bound. The acceptor names its end when it
+    /// [accepts](Self::accept) it.
     pub(crate) fn connect(
         &mut self,
-        dialler: (Owner, ConnId, IpAddr, usize),
-        acceptor: (Owner, ConnId, IpAddr, usize),
+        conn: ConnId,
+        dialler: (Owner, IpAddr, usize),
+        acceptor: (Owner, IpAddr, usize),
     ) -> End {
         let number = self.halves.len() / 2;
         self.lucks.push(Luck::of(&self.seed, "pieces", number as u64));
-        for (owner, conn, ip, out_bytes_max) in [dialler, acceptor] {
-            self.index.insert((owner, conn), End(self.halves.len()));
+        self.index.insert((dialler.0, conn), End(self.halves.len()));
+        for (owner, ip, out_bytes_max) in [dialler, acceptor] {
             self.halves.push(Half {
                 owner,
                 conn,
@@ -244,6 +246,13 @@ impl Net {
             });
         }
         End(number * 2)
+    }
+
+    /// The acceptor takes its end by a number of its own.
+    pub(crate) fn accept(&mut self, end: End, conn: ConnId) {
+        let half = &mut self.halves[end.0];
+        half.conn = conn;
+        self.index.insert((half.owner, conn), end);
     }
 
     /// The open end that its owner knows by this number.

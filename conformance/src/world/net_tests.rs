@@ -36,10 +36,9 @@ impl Pair {
     fn new(climate: Climate, out_bytes_max: usize) -> Self {
         let mut net = Net::new(Seed([1; 32]));
         net.climate = climate;
-        let near = net.connect(
-            (Owner::Node(0), ConnId(1), host(1), out_bytes_max),
-            (Owner::Node(1), ConnId(2), host(2), out_bytes_max),
-        );
+        let ends = [(Owner::Node(0), host(1), out_bytes_max), (Owner::Node(1), host(2), out_bytes_max)];
+        let near = net.connect(ConnId(1), ends[0], ends[1]);
+        net.accept(near.other(), ConnId(2));
         Self {
             net,
             now: Time::ZERO,
