@@ -10,11 +10,8 @@
 //! programs.
 
 pub mod fuzz;
-#[allow(dead_code)]
 mod luck;
 pub mod replay;
 pub mod scripts;
-#[allow(dead_code)]
 pub mod sim;
-#[allow(dead_code)]
 mod world;

@@ -9,7 +9,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 use papo_proto::{machine::Closed, peer, rng::Seed};
 
 use super::{
-    cast::{Cast, PEER_PORT, PersonId, Role, TRACKER_PORT},
+    cast::{Cast, PEER_PORT, Role, TRACKER_PORT},
     run::Run,
 };
 use crate::{luck::Luck, world::net::Owner};
@@ -425,10 +425,5 @@ impl Run {
         if let Role::Person(person) = who {
             self.command(person, peer::Command::Output { open });
         }
-    }
-
-    /// A person's process, of those that have one.
-    pub(crate) fn is_person(&self, person: PersonId) -> bool {
-        self.node(Role::Person(person)).is_some()
     }
 }

@@ -194,6 +194,7 @@ fn tell_failure(simulation: &Simulation, options: &Options, outcome: &Outcome) -
             outcome.at.since_start().as_secs_f64(),
             violation.invariant
         ),
+        format!("  it must hold that {}", violation.sentence()),
         format!("  {}", violation.told),
         format!("options:{}", shown(options)),
         format!("the last {} events:", outcome.last.len()),

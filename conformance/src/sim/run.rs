@@ -16,6 +16,7 @@ use std::{
 };
 
 use papo_proto::{
+    identity::Identity,
     limits::Limits,
     peer::{self, Note, Notice, Peer, Problem, Request},
     time::Time,
@@ -70,8 +71,12 @@ struct Person {
     wants_in: bool,
     /// Is logged in, as far as it was told.
     is_in: bool,
-    /// Was logged in once, so its account is there.
+    /// Its account is there.
     has_account: bool,
+    /// It was logged in from its device, so the key is enough.
+    is_known: bool,
+    /// How many devices it has lost.
+    lost: u64,
     /// A login that it asked for and that is not decided, by its token.
     logging_in: Option<u64>,
     /// It will try again.
@@ -170,6 +175,8 @@ impl Run {
             wants_in: part.tracker.is_some(),
             is_in: false,
             has_account: false,
+            is_known: false,
+            lost: 0,
             logging_in: None,
             tries_again: false,
         });
@@ -316,8 +323,7 @@ impl Run {
             trust_new: false,
             credentials: part.tracker.map(|_| {
                 let mut credentials = credentials(&self.cast, who, !person.has_account);
-                // A program that knows its account logs in by its key.
-                if person.has_account {
+                if person.is_known {
                     credentials.password = None;
                 }
                 credentials
@@ -404,12 +410,32 @@ impl Run {
                 self.command(*person, peer::Command::Quit);
                 self.plan(self.world.now() + *away, Turn::Revive(Role::Person(*person)));
             }
+            Deed::NewDevice(person, away) => self.lose_device(*person, *away),
             Deed::Count(tracker) => self.command_tracker(*tracker, tracker::Command::Count),
             Deed::Shutdown(tracker, away) => {
                 self.command_tracker(*tracker, tracker::Command::Shutdown);
                 self.plan(self.world.now() + *away, Turn::Revive(Role::Tracker(*tracker)));
             }
         }
+    }
+
+    /// A person's device is lost, and everything on it; after a while it has a new one, with a key of its own. Without
+    /// a tracker that would be somebody else.
+    fn lose_device(&mut self, who: PersonId, away: Duration) {
+        if self.cast.people[who].tracker.is_none() {
+            return;
+        }
+        if let Some(node) = self.node(Role::Person(who)) {
+            self.world.kill(node, 0);
+            self.look();
+        }
+        let (part, person) = (&mut self.cast.people[who], &mut self.people[who]);
+        person.lost += 1;
+        person.is_known = false;
+        part.identity = Identity::from_secret(&self.crypto.next_seed().0);
+        person.state = peer::State { log: part.log + 1_000 * person.lost, ..peer::State::default() };
+        self.model.note_new_device(who, part.identity.key());
+        self.plan(self.world.now() + away, Turn::Revive(Role::Person(who)));
     }
 
     fn command_tracker(&mut self, tracker: TrackerId, command: tracker::Command) {
@@ -542,6 +568,7 @@ impl Run {
             Notice::LoggedIn { .. } => {
                 person.is_in = true;
                 person.has_account = true;
+                person.is_known = true;
             }
             Notice::LoggedOut => person.is_in = false,
             Notice::Note(Note::TrackerLost { .. }) => person.is_in = false,

@@ -103,6 +103,8 @@ deeds! {
     Drain, 0.5;
     /// `/quit`, and back after a while
     Quit, 0.5;
+    /// A device is lost; its owner logs in from a new one.
+    NewDevice, 0.2;
     /// Whoever runs the tracker looks at its counters.
     Count, 0.3;
     /// Whoever runs the tracker ends it in order, and starts it again.
@@ -116,6 +118,8 @@ pub(crate) enum Deed {
     Ask(PersonId, Vec<Request>),
     /// A person quits, and starts the program again after a while.
     Quit(PersonId, Duration),
+    /// A person's device is lost with all that was on it; after a while it has a new one.
+    NewDevice(PersonId, Duration),
     /// The tracker's keeper looks at its counters.
     Count(TrackerId),
     /// The tracker's keeper ends it, and starts it again after a while.
@@ -143,8 +147,13 @@ impl Habits {
         for &kind in Kind::ALL {
             let factor = luck.duration(Duration::from_millis(250), Duration::from_secs(4)).as_secs_f64();
             // Without rooms and words there is little to see.
-            let always = matches!(kind, Kind::SayInRoom | Kind::Join | Kind::Create);
-            if !luck.chance(0.2) || always {
+            let off = match kind {
+                Kind::SayInRoom | Kind::Join | Kind::Create => 0.0,
+                // After it little is left to compare: what was on the device is gone.
+                Kind::NewDevice => 0.7,
+                _ => 0.2,
+            };
+            if !luck.chance(off) {
                 weights.push((kind, kind.weight() * factor));
             }
         }
@@ -251,6 +260,7 @@ impl Habits {
             Kind::Logout => Request::Logout,
             Kind::Drain => Request::Drain,
             Kind::Quit => return Deed::Quit(who, away(luck)),
+            Kind::NewDevice => return Deed::NewDevice(who, away(luck)),
             Kind::Count => return Deed::Count(luck.below(cast.trackers.len())),
             Kind::Shutdown => return Deed::Shutdown(luck.below(cast.trackers.len()), away(luck)),
         };

@@ -23,8 +23,9 @@ pub(crate) struct Fact {
     pub(crate) what: What,
 }
 
-/// What happened.
+/// What happened. Some of it only people read, when something went wrong.
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "people read it")]
 pub(crate) enum What {
     /// Its process began, on the host with this address.
     Started(IpAddr),

@@ -5,6 +5,7 @@
 //! machine's actions into what is to happen next. The committed recordings are played in it when all is well, and the
 //! simulator breaks everything that can be broken:
 //!
+//! - [`dials`]: listeners, and how a connection comes to stand.
 //! - [`net`]: hosts, latencies, partitions, and streams that are cut and glued.
 //! - [`process`]: machines that are killed, paused and slow, with a disk each that may stall, refuse and lose.
 //! - [`driven`]: a machine with its recording, held to its contract; [`resident`]: which machines there are.
@@ -13,6 +14,7 @@
 //! Invariant: nothing here knows a clock, a socket or a random number that does not follow from its seed, so the same
 //! story gives the same facts and recordings, byte for byte.
 
+mod dials;
 pub(crate) mod driven;
 pub(crate) mod fact;
 pub(crate) mod net;
@@ -37,6 +39,7 @@ use papo_proto::{
     time::{Time, Wall},
 };
 
+use dials::Arrival;
 use driven::{Driven, Effect, Node};
 use fact::{Fact, What};
 use net::{End, Motion, Net, Owner, Read};
@@ -49,10 +52,6 @@ use crate::luck::Luck;
 const WALL_AT_START: Wall = Wall(1_767_268_800_000);
 /// How long a connection that was closed may take to write what is queued.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
-/// Until a dial that nothing answered is sent again.
-const DIAL_AGAIN: Duration = Duration::from_secs(1);
-/// A dial that nothing answers is given up after so long.
-const DIAL_MAX: Duration = Duration::from_secs(127);
 /// A machine that is told of so much at one time makes no progress.
 const TURNS_AT_ONCE_MAX: usize = 20_000;
 
@@ -74,15 +73,6 @@ pub(crate) enum Happening {
     Stored { node: NodeId },
     /// A process that was paused or busy goes on.
     Wake { node: NodeId },
-}
-
-/// A connection that its acceptor has not heard of yet.
-#[derive(Debug, Clone, Copy)]
-struct Arrival {
-    node: NodeId,
-    listener: ListenerId,
-    local: SocketAddr,
-    remote: SocketAddr,
 }
 
 /// Machines, and what is between them.
@@ -466,16 +456,6 @@ impl World {
         }
     }
 
-    /// A process hears of a connection, unless its listener is gone: then so is the connection.
-    fn accept(&mut self, end: End, Arrival { node, listener, local, remote }: Arrival) {
-        if self.listeners.get(&local) != Some(&(node, listener)) {
-            return self.net.abort(self.now, end, Closed::Reset);
-        }
-        let conn = self.processes[node].next_accepted();
-        self.net.accept(end, conn);
-        self.handle(node, Event::Opened { conn, listener: Some(listener), local, remote });
-    }
-
     fn on_stored(&mut self, node: NodeId) {
         let ip = self.processes[node].ip;
         if !self.processes[node].running || self.host(ip).disk_stalled {
@@ -586,91 +566,6 @@ impl World {
             Effect::Notify(told) => self.see(node, What::Told(told)),
             Effect::Broke(rule) => self.see(node, What::Broke(rule)),
         }
-    }
-
-    fn listen(&mut self, node: NodeId, listener: ListenerId, address: SocketAddr) {
-        let ip = self.processes[node].ip;
-        let port = if address.port() == 0 { self.next_port() } else { address.port() };
-        let address = SocketAddr::new(ip, port);
-        let event = if self.listeners.contains_key(&address) || self.host(ip).taken_ports.contains(&port) {
-            self.refused.insert((node, listener.0));
-            Event::Refused { id: listener.0, reason: Refusal::AddressInUse }
-        } else {
-            self.listeners.insert(address, (node, listener));
-            Event::Listening { listener, address }
-        };
-        self.tell(Duration::ZERO, node, event);
-    }
-
-    /// A port that the system chooses.
-    fn next_port(&mut self) -> u16 {
-        self.ports += 1;
-        Net::ephemeral(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), self.ports).port()
-    }
-
-    fn on_dial(&mut self, from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time) {
-        if !self.dials.contains(&(from, conn)) {
-            return;
-        }
-        if !self.net.passes(ip, to.ip()) || self.host(to.ip()).deaf {
-            return self.dial_again(from, ip, conn, to, since);
-        }
-        if self.host(ip).unreachable {
-            return self.refuse(from, conn, Refusal::Unreachable);
-        }
-        let delay = self.net.latency(to.ip(), ip);
-        self.plan(delay, Happening::Dialled { from, ip, conn, to, since });
-    }
-
-    fn dial_again(&mut self, from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time) {
-        if self.now.since(since) > DIAL_MAX {
-            self.refuse(from, conn, Refusal::TimedOut);
-        } else {
-            self.plan(DIAL_AGAIN, Happening::Dial { from, ip, conn, to, since });
-        }
-    }
-
-    fn refuse(&mut self, from: Owner, conn: ConnId, reason: Refusal) {
-        self.dials.remove(&(from, conn));
-        if let Owner::Node(node) = from {
-            self.refused.insert((node, conn.0));
-            self.tell(Duration::ZERO, node, Event::Refused { id: conn.0, reason });
-        }
-    }
-
-    /// The answer to a dial arrives: there is a connection, or nobody listens.
-    fn on_dialled(&mut self, from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time) {
-        if !self.dials.contains(&(from, conn)) {
-            return;
-        }
-        if !self.net.passes(to.ip(), ip) {
-            return self.dial_again(from, ip, conn, to, since);
-        }
-        let refuses = self.host(to.ip()).refuses;
-        let Some(&(acceptor, listener)) = self.listeners.get(&to).filter(|_| !refuses) else {
-            return self.refuse(from, conn, Refusal::Refused);
-        };
-        self.dials.remove(&(from, conn));
-        let local = Net::ephemeral(ip, self.ports);
-        self.ports += 1;
-        let out_bytes_max = match from {
-            Owner::Node(node) => self.processes[node].out_bytes_max,
-            Owner::Stranger(_) => usize::MAX,
-        };
-        let far = (Owner::Node(acceptor), to.ip(), self.processes[acceptor].out_bytes_max);
-        let end = self.net.connect(conn, (from, ip, out_bytes_max), far).other();
-        if self.host(to.ip()).descriptors_left == Some(0) {
-            // Turned away: the machine never hears of it.
-            self.net.abort(self.now, end, Closed::Reset);
-        } else {
-            self.arrivals.insert(end, Arrival { node: acceptor, listener, local: to, remote: local });
-            let delay = self.net.latency(ip, to.ip());
-            self.plan(delay, Happening::Move { end, motion: Motion::Readable });
-        }
-        if let Owner::Node(node) = from {
-            self.tell(Duration::ZERO, node, Event::Opened { conn, listener: None, local, remote: to });
-        }
-        self.take_motions();
     }
 
     fn take_motions(&mut self) {

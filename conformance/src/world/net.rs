@@ -278,7 +278,8 @@ impl Net {
         self.ends_of(one).into_iter().filter(far).collect()
     }
 
-    /// Bytes that wait at a sender, for the bound to be watched.
+    /// Bytes that wait at a sender.
+    #[cfg(test)]
     pub(crate) fn queued(&self, end: End) -> usize {
         self.halves[end.0].queue.len()
     }
@@ -561,11 +562,6 @@ impl Net {
 
     fn plan(&mut self, at: Time, end: End, motion: Motion) {
         self.planned.push((at, end, motion));
-    }
-
-    /// The address of an end's host.
-    pub(crate) fn host(&self, end: End) -> IpAddr {
-        self.halves[end.0].ip
     }
 
     /// Another address for what a machine dials or accepts at.

@@ -113,12 +113,6 @@ impl Directory {
         self.accounts_of(key).any(|name| past.members.contains_key(name))
     }
 
-    /// Whether an account that ever had this key was in that room and then was not.
-    pub(super) fn has_left(&self, room: &RoomId, key: &Key) -> bool {
-        let Some(past) = self.past.get(room) else { return false };
-        self.accounts_of(key).any(|name| past.members.get(name).is_some_and(Option::is_some))
-    }
-
     /// Whether `name` is in that room now.
     pub(super) fn is_member(&self, room: &RoomId, name: &Name) -> bool {
         self.rooms.get(room).is_some_and(|room| room.members.iter().any(|(member, _)| member == name))

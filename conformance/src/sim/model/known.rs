@@ -32,11 +32,6 @@ impl Who {
     pub(super) fn person(&self, key: &Key) -> Option<PersonId> {
         self.by_key.get(key).copied()
     }
-
-    /// How many people there are.
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
 }
 
 /// See the [module](self).

@@ -93,11 +93,6 @@ impl Messages {
         self.said.get(id)
     }
 
-    /// Whether its author was told that this text is said.
-    pub(super) fn is_told(&self, text: &str) -> bool {
-        self.asked.get(text).is_some_and(|(.., told)| *told)
-    }
-
     pub(super) fn tally(&self, node: NodeId) -> Tally {
         self.tallies.get(&node).copied().unwrap_or_default()
     }

@@ -82,6 +82,14 @@ pub(crate) struct Violation {
     pub(crate) told: String,
 }
 
+impl Violation {
+    /// What the invariant says.
+    pub(crate) fn sentence(&self) -> &'static str {
+        let found = INVARIANTS.iter().find(|(name, _)| *name == self.invariant);
+        found.map_or("no run ends in a panic, and each repeats itself", |(_, sentence)| sentence)
+    }
+}
+
 /// What was found wrong.
 #[derive(Debug, Default)]
 struct Found(Vec<Violation>);
