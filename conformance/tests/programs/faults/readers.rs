@@ -81,12 +81,18 @@ struct Room<'a> {
     deaf: std::ops::Range<u32>,
     pingers: Vec<Raw>,
     speakers: Vec<Raw>,
+    /// All others, who only read.
+    silent: Vec<Raw>,
     spoken: u32,
 }
 
 impl Room<'_> {
     /// One phase: a hundred come, ask for much, and read it or not; meanwhile pings are timed.
     fn phase(&mut self, deaf: bool, length: Duration) -> Vec<Duration> {
+        for client in &mut self.silent {
+            // Whoever says nothing for long is given up.
+            client.send(&ToTracker::Ping { nonce: 0 }).expect("it is taken");
+        }
         let mut hundred = self.deaf.clone().map(|number| log_in(self.tracker, number)).collect::<Vec<_>>();
         for client in &mut hundred {
             let question = |request| ToTracker::ListPeers { request, prefix: Prefix::default(), after: None };
@@ -180,13 +186,14 @@ fn a_hundred_of_five_hundred_who_never_read_delay_nobody_else() {
     all.truncate((clients - deaf) as usize);
     let pingers = all.split_off(all.len() - PINGERS as usize);
     let speakers = all.split_off(all.len() - SPEAKERS as usize);
-    let silent = speakers.iter().chain(&all).map(|client| client.stream.try_clone().expect("descriptors"));
-    let silent = silent.collect::<Vec<_>>();
+    let drained = speakers.iter().chain(&all).map(|client| client.stream.try_clone().expect("descriptors"));
+    let drained = drained.collect::<Vec<_>>();
     let (over, bytes) = (AtomicBool::new(false), AtomicUsize::new(0));
     let [mut times_reading, mut times_deaf] = [Vec::new(), Vec::new()];
     let memory = thread::scope(|scope| {
-        scope.spawn(|| drain(&silent, &over, &bytes));
-        let mut room = Room { tracker: &tracker, deaf: clients - deaf..clients, pingers, speakers, spoken: 0 };
+        scope.spawn(|| drain(&drained, &over, &bytes));
+        let mut room =
+            Room { tracker: &tracker, deaf: clients - deaf..clients, pingers, speakers, silent: all, spoken: 0 };
         let length = by_form(Duration::from_millis(800), Duration::from_secs(4));
         // The first phase of each is not counted: whatever is done once is done in it.
         room.phase(false, length);
