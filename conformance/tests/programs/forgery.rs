@@ -25,27 +25,46 @@ use crate::support::{
 const POSE: &str = "10:00 bia: forged";
 /// Said, a status, a profile, a name.
 const FORGED: &str = "hi\n10:00 bia: forged";
-/// A terminal of 80 columns would go on with what follows on a row of its own, if the row were left to it.
-fn wide(blank: char) -> String {
-    format!("hi{}{}", blank.to_string().repeat(72), POSE.replace(' ', &blank.to_string()))
+/// A terminal of 80 columns would go on with what follows at the beginning of a row, if a row that has `before` columns
+/// already were left to it.
+fn wide(blank: char, before: usize) -> String {
+    let (left, width) = (78 - before, width(blank));
+    let odd = if left % width == 0 { "" } else { "." };
+    format!("hi{odd}{}{}", blank.to_string().repeat(left / width), POSE.replace(' ', &blank.to_string()))
+}
+
+/// The columns of one of these characters.
+fn width(character: char) -> usize {
+    if character == '\u{3000}' { 2 } else { 1 }
 }
 
 /// Everything else that a terminal could be steered with.
 const STEERING: &str =
     "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\r10:00 bia: forged\u{202e}\u{2028}\u{200b}\u{e0041}\u{b}\u{85}.";
 
-/// All that is written.
-fn texts() -> Vec<String> {
-    vec![FORGED.to_owned(), STEERING.to_owned(), wide(' '), wide('\u{2800}'), wide('\u{3000}')]
+/// All that is written, behind so many columns.
+fn texts(before: &[usize]) -> Vec<String> {
+    let wide = before.iter().flat_map(|&before| [' ', '\u{2800}', '\u{3000}'].map(|blank| wide(blank, before)));
+    [FORGED.to_owned(), STEERING.to_owned()].into_iter().chain(wide).collect()
 }
 
 /// The rows of a terminal of 80 columns that breaks each line where it is full.
 fn rows(shown: &str) -> Vec<String> {
-    let rows = shown.split('\n').flat_map(|line| {
-        let line = line.trim_end_matches('\r').chars().collect::<Vec<_>>();
-        line.chunks(80).map(|row| row.iter().collect::<String>()).collect::<Vec<_>>()
-    });
-    rows.collect()
+    let mut rows = Vec::new();
+    for line in shown.split('\n') {
+        let (mut row, mut used) = (String::new(), 0);
+        // What stood before a carriage return is written over.
+        for character in line.trim_end_matches('\r').rsplit('\r').next().unwrap_or(line).chars() {
+            if used + width(character) > 80 {
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            row.push(character);
+            used += width(character);
+        }
+        rows.push(row);
+    }
+    rows
 }
 
 #[track_caller]
@@ -74,7 +93,8 @@ fn what_is_said_looks_like_nothing_else_on_a_screen_in_a_pipe_and_in_a_script() 
     for user in ["ana", "cid", "dora"] {
         bia.wait_linked(user);
     }
-    let texts = texts();
+    // `HH:MM #sala bia: `, `HH:MM bia → ana: `, `HH:MM bia: `
+    let texts = texts(&[17, 11]);
     for target in ["#sala", "ana", "cid", "dora"] {
         bia.line(&format!("/chat {target}"));
         for text in &texts {
@@ -87,8 +107,7 @@ fn what_is_said_looks_like_nothing_else_on_a_screen_in_a_pipe_and_in_a_script() 
     bia.line("/chat #sala");
     bia.line("the end");
     let shown = ana.wait_shown(0, "the end");
-    let rows = rows(&shown.replace('\u{7f}', ""));
-    check_clean(rows.iter().map(|row| row.trim_start_matches('\r')).map(|row| row.rsplit('\r').next().unwrap_or(row)));
+    check_clean(rows(&shown).iter().map(String::as_str));
     assert!(shown.contains("      │ 10:00 bia: forged") && shown.contains("\\u{1b}[2J\\u{1b}]0;title"), "{shown}");
     cid.process.wait_stdout("the end", |line| line.contains("the end"));
     cid.process.stdout.with(|lines| {
@@ -119,7 +138,13 @@ fn what_someone_says_about_himself_looks_like_nothing_else() {
     let mut dora = Papo::registered("dora", &tracker);
     let mut bia = Raw::connect(tracker.address, 2).expect("a handshake");
     bia.register("bia", "pw").expect("an account");
-    for (number, said) in texts().iter().enumerate() {
+    let (request, status) = (bia.next_request(), StatusText::new("hi").expect("short"));
+    bia.ask(&ToTracker::SetStatus { request, status: Status::Away, text: status }).expect("it is set");
+    ana.press("/peers\r");
+    let shown = ana.wait_shown(0, "“hi”");
+    let before = rows(&shown).iter().find_map(|row| Some(row.split_once("hi”")?.0.chars().count())).expect("a row");
+    // Behind the other columns of the list, in a line of its own, and in a profile.
+    for (number, said) in texts(&[before, 3, 4]).iter().enumerate() {
         let cut = said.chars().scan(0, |used, one| {
             *used += one.len_utf8();
             (*used <= 250).then_some(one)
@@ -132,10 +157,9 @@ fn what_someone_says_about_himself_looks_like_nothing_else() {
         let from = ana.printed();
         ana.press("/peers\r");
         ana.press("/whois bia\r");
-        ana.press(&format!("/help {}\r", ["quit", "join", "peers", "rooms", "ping"][number]));
-        let shown = ana
-            .wait_until(from, "profile and help", |shown| shown.contains("(not verified:") && shown.contains("/help"));
-        check_clean(rows(&shown).iter().map(|row| row.rsplit('\r').next().unwrap_or(row)));
+        ana.press(&format!("/nothing{number}.\r"));
+        let shown = ana.wait_shown(from, &format!("there is no command /nothing{number}."));
+        check_clean(rows(&shown).iter().map(String::as_str));
         cid.line("/peers");
         cid.line("/whois bia");
         let peers = dora.ask("/peers", "peers");

@@ -151,7 +151,7 @@ fn a_row_that_is_full_does_not_let_the_next_one_look_like_a_message() {
     // With spaces, with the blank of Braille, which is no space, and by letters that are wider than they say.
     for blank in [" ", "\u{2800}", "\u{3000}"] {
         let text = format!("é{}10:00{blank}bia:{blank}forged", blank.repeat(70));
-        for columns in [20, 40, 60, 80, 100] {
+        for columns in 24..=120 {
             for event in [message(None, &text), peers(&[&text]), whois(&text, ""), whois("", &text)] {
                 let shown = on_terminal(&event, columns);
                 for (number, row) in rows_of(&shown, columns).iter().enumerate() {
