@@ -534,6 +534,8 @@ impl Run {
                     if let Some(node) = self.keepers[tracker].node {
                         self.world.kill(node, usize::MAX);
                     }
+                    // It may have been asked to stop while it was suspended, and stop when it was to be back already.
+                    self.plan(self.world.now() + PATIENCE, Turn::Revive(role));
                 }
                 (Role::Person(person), fact::What::Durable(_, changes)) => {
                     let known_max = self.cast.people[person].limits.entries_known_max;
@@ -595,6 +597,7 @@ impl Run {
                 if let Some(node) = person.node {
                     self.world.kill(node, usize::MAX);
                 }
+                self.plan(self.world.now() + PATIENCE, Turn::Revive(Role::Person(who)));
             }
             _ => {}
         }
