@@ -298,6 +298,30 @@ fn what_waits_for_one_receiver_is_bounded() {
 }
 
 #[test]
+fn what_is_said_to_all_waits_for_nobody_beyond_the_bound() {
+    let mut world = World::default();
+    let ana = world.peer_with(1, "ana", |start| start.limits.unacknowledged_max = 2);
+    let (bia, carl) = (world.peer(2, "bia"), world.peer(3, "carl"));
+    for other in [bia, carl] {
+        let address = world.listens_at(other);
+        world.done(ana, Request::Connect { address });
+    }
+    // Bia keeps nothing, so it acknowledges nothing.
+    world.stall_disk(bia, true);
+    for text in ["1", "2", "3"] {
+        world.say(ana, Target::All, text);
+    }
+    assert_eq!(world.heard(carl), ["ana: 1", "ana: 2", "ana: 3"]);
+    let dropped = Notice::Note(Note::Dropped { user: name("bia"), count: 1 });
+    assert_eq!(world.notices(ana).iter().filter(|notice| **notice == dropped).count(), 1);
+    world.kill(carl);
+    let over = Request::Say { to: Target::All, text: "4".to_owned() };
+    assert_eq!(world.problem(ana, over), Problem::TooMuchWaiting { user: name("bia") });
+    world.stall_disk(bia, false);
+    assert_eq!(world.heard(bia), ["ana: 1", "ana: 2"]);
+}
+
+#[test]
 fn ping_measures_verify_agrees_and_drain_waits() {
     let (mut world, ana, bia) = linked();
     world.done(ana, Request::Ping { user: name("bia") });

@@ -1,17 +1,17 @@
 //! The simulator: whole lives of trackers and peers in virtual time, under every fault, held to every promise.
 //!
 //! One run follows from its seed alone:
-//! - [`plan`]: what the seed decides beforehand: who takes part ([`cast`]), within which limits, what they do
-//!   ([`workload`]) and what breaks ([`faults`]).
-//! - [`run`]: carries it out in a [`crate::world`], with people who answer what their programs ask.
-//! - [`model`]: what must hold, checked on every fact; [`marks`]: what was reached.
-//! - [`shrink`], [`failure`]: a failure made small, in a file that can be replayed.
+//! - `plan`: what the seed decides beforehand: who takes part (`cast`), within which limits, what they do
+//!   (`workload`) and what breaks (`faults`).
+//! - `run`: carries it out in a `crate::world`, with people who answer what their programs ask.
+//! - `model`: what must hold, checked on every fact; `marks`: what was reached.
+//! - `shrink`, `failure`: a failure made small, in a file that can be replayed.
 //!
 //! # Where a new capability joins
-//! 1. What people can do: a row and an arm in [`workload`].
-//! 2. What can break: a row and two arms in [`faults`].
-//! 3. What must hold: an invariant in [`model`], from the facts of the world.
-//! 4. A new kind of machine, or a new kind of event or action: [`crate::world::resident`], [`crate::world::driven`].
+//! 1. What people can do: a row and an arm in `workload`.
+//! 2. What can break: a row and two arms in `faults`.
+//! 3. What must hold: an invariant in `model`, from the facts of the world.
+//! 4. A new kind of machine, or a new kind of event or action: `crate::world::resident`, `crate::world::driven`.
 
 pub(crate) mod cast;
 pub mod failure;

@@ -122,10 +122,19 @@ impl Peer {
     }
 
     pub(super) fn say_to_all(&mut self, now: Time, token: u64, text: Said) {
-        let receivers = self.links.all_up().map(|(key, _)| key).collect::<Vec<_>>();
-        if receivers.is_empty() {
-            return self.outcome(token, Some(Problem::NobodyLinked));
+        let max = self.limits.unacknowledged_max;
+        let linked =
+            self.links.all_up().map(|(key, conn)| (key, self.links.find(conn).and_then(|link| link.person.clone())));
+        let (full, free) = linked.partition::<Vec<_>, _>(|(key, _)| self.outbox.waiting(key) >= max);
+        let full = full.into_iter().filter_map(|(_, person)| person.map(|(_, user)| user)).collect::<Vec<_>>();
+        if free.is_empty() {
+            let problem = full.into_iter().next().map(|user| Problem::TooMuchWaiting { user });
+            return self.outcome(token, problem.or(Some(Problem::NobodyLinked)));
         }
+        for user in full {
+            self.note(Note::Dropped { user, count: 1 });
+        }
+        let receivers = free.into_iter().map(|(key, _)| key).collect();
         self.say_outside(now, token, Target::All, Scope::All, receivers, Vec::new(), text);
     }
 
