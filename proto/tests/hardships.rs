@@ -590,3 +590,29 @@ fn callers_whom_nobody_asked_for_take_half_of_the_links_at_most() {
         assert_eq!(world.heard(member), ["ana: there is room"]);
     }
 }
+
+#[test]
+fn a_key_that_is_trusted_is_dialled_whatever_the_former_one_wanted() {
+    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
+    let device = |world: &mut World, number, text: &str| {
+        let address = world.listens_at(tracker);
+        let key = Some(world.key(tracker));
+        world.peer_with(number, text, |start| {
+            start.tracker = Some(TrackerAddress { host: address.ip().to_string(), port: address.port(), key });
+            start.credentials = Some(credentials(text, "secret", false));
+        })
+    };
+    // Bia does not accept ana's new key, and tells it to stay away.
+    world.kill(ana);
+    let ana = device(&mut world, 11, "ana");
+    world.pass(A_WHILE);
+    world.ask(ana, say(sala(), "1"));
+    // Bia has a new device, too, and knows nothing of that.
+    world.kill(bia);
+    let bia = device(&mut world, 12, "bia");
+    world.pass(A_WHILE);
+    world.done(ana, Request::Trust { user: name("bia") });
+    world.pass(A_WHILE);
+    assert_eq!(world.connections_between(ana, bia), 1);
+    assert_eq!(world.heard(bia), ["ana: 1"]);
+}

@@ -374,7 +374,10 @@ impl Peer {
         if let (Some(old), Some(new)) = (pinned, changed) {
             self.move_waiting(&id, old, new);
             self.pin(&id, new);
-            self.people.entry(&id).redial.reset();
+            let person = self.people.entry(&id);
+            person.redial.reset();
+            // What the former key wanted, the new one need not.
+            person.held = false;
             self.consider_dial(now, &id);
             // It may have been linked as a stranger before.
             self.adopt_link(now, &id, new);
