@@ -616,3 +616,34 @@ fn a_key_that_is_trusted_is_dialled_whatever_the_former_one_wanted() {
     assert_eq!(world.connections_between(ana, bia), 1);
     assert_eq!(world.heard(bia), ["ana: 1"]);
 }
+
+#[test]
+fn what_was_not_taken_before_the_roster_came_is_not_acknowledged_by_what_follows_it() {
+    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
+    world.done(bia, Request::Leave { room: name("sala") });
+    // Ana hears that bia is back, and bia does not yet.
+    world.delay_from(tracker, bia, true);
+    world.ask(bia, Request::Join { room: name("sala") });
+    world.say(ana, sala(), "1");
+    // The next one is under way while bia hears of it.
+    world.delay_from(ana, bia, true);
+    world.say(ana, sala(), "2");
+    world.delay_from(tracker, bia, false);
+    world.delay_from(ana, bia, false);
+    world.pass(A_WHILE);
+    assert_eq!(world.heard(bia), ["ana: 1", "ana: 2"]);
+}
+
+#[test]
+fn what_was_said_to_whoever_blocked_its_author_arrives_when_that_is_over() {
+    let mut world = World::default();
+    let tracker = world.tracker(100);
+    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
+    world.done(bia, Request::Block { user: name("ana") });
+    world.say_later(ana, user("bia"), "1");
+    world.pass(A_WHILE);
+    assert!(world.heard(bia).is_empty());
+    world.done(bia, Request::Unblock { user: name("ana") });
+    world.pass(A_WHILE);
+    assert_eq!(world.heard(bia), ["ana: 1"]);
+}

@@ -343,6 +343,8 @@ impl Peer {
         let name = person.name.clone();
         if person.blocked {
             person.held = false;
+            // Whoever was turned away keeps away until it is called.
+            person.wanted = true;
             person.redial.reset();
             self.people.set_blocked(&id, false);
             self.changes.push(Change::Blocked { realm: id.0, name: id.1.clone(), blocked: false });

@@ -223,10 +223,18 @@ impl Peer {
         }
     }
 
-    pub(super) fn on_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
+    /// A link greets in a room: what was not taken there before is dropped, or comes again.
+    pub(super) fn handle_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
+        // Only now: a greeting that waited for the roster came before what was not taken meanwhile.
+        if let Some(link) = self.links.find_mut(conn) {
+            link.forget_missed(id);
+        }
+        self.on_room_hello(now, conn, id, have, heads);
+    }
+
+    fn on_room_hello(&mut self, now: Time, conn: ConnId, id: RoomId, have: Have, heads: Vec<EntryId>) {
         let Some(link) = self.links.find_mut(conn) else { return };
         let (Some(key), Some(person)) = (link.key, link.person.clone()) else { return };
-        link.forget_missed(id);
         let member = self.rooms.get(&id).is_some_and(|room| room.has(&person));
         if !member {
             return link.note_early(id, Early::Hello { have, heads });

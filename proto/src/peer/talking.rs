@@ -261,7 +261,7 @@ impl Peer {
         match message {
             ToPeer::Ping { nonce } => self.say_to_peer(conn, ToPeer::Pong { nonce }),
             ToPeer::Pong { nonce } => self.on_pong(now, conn, nonce),
-            ToPeer::RoomHello { room, have, heads } => self.on_room_hello(now, conn, room, have, heads.into_vec()),
+            ToPeer::RoomHello { room, have, heads } => self.handle_room_hello(now, conn, room, have, heads.into_vec()),
             ToPeer::Entry { entry } => self.on_entry(now, conn, key, &person, entry, out),
             ToPeer::EntryAck { room, have } => self.on_acknowledged(conn, key, Some(room), have),
             ToPeer::Private { message } => self.on_private(conn, key, &person, message),

@@ -271,9 +271,14 @@ impl World {
 
     /// What two nodes send each other is kept back, or let through.
     pub fn delay_between(&mut self, one: NodeId, other: NodeId, delayed: bool) {
-        let between = |a: &End, b: &End| (a.node, b.node) == (one, other) || (a.node, b.node) == (other, one);
-        let ends = self.wires.iter().filter(|(a, b)| between(a, b)).map(|(a, _)| *a).collect::<Vec<_>>();
-        for end in ends.into_iter().filter(|end| self.open.contains(end)).collect::<Vec<_>>() {
+        self.delay_from(one, other, delayed);
+        self.delay_from(other, one, delayed);
+    }
+
+    /// What one node sends another is kept back, or let through.
+    pub fn delay_from(&mut self, from: NodeId, to: NodeId, delayed: bool) {
+        let ends = self.wires.iter().filter(|(end, far)| (end.node, far.node) == (to, from)).map(|(end, _)| *end);
+        for end in ends.filter(|end| self.open.contains(end)).collect::<Vec<_>>() {
             if delayed {
                 self.unread.entry(end).or_default();
             } else {
