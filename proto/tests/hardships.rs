@@ -647,3 +647,18 @@ fn what_was_said_to_whoever_blocked_its_author_arrives_when_that_is_over() {
     world.pass(A_WHILE);
     assert_eq!(world.heard(bia), ["ana: 1"]);
 }
+
+#[test]
+fn who_left_a_room_while_nobody_told_is_greeted_again_when_it_is_back() {
+    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
+    world.done(bia, Request::Logout);
+    world.done(ana, Request::Leave { room: name("sala") });
+    world.done(bia, Request::Login(credentials("bia", "secret", false)));
+    // Bia knows that ana is out, and does not hear that it is back before it has said something.
+    world.delay_from(tracker, bia, true);
+    world.done(ana, Request::Join { room: name("sala") });
+    world.say(ana, sala(), "1");
+    world.delay_from(tracker, bia, false);
+    world.pass(A_WHILE);
+    assert_eq!(world.heard(bia), ["ana: 1"]);
+}

@@ -76,13 +76,15 @@ impl Peer {
         self.ask_after(now, former.into_iter().filter(|user| !members.contains(user)).collect());
     }
 
-    /// What waits for those who are no members is dropped: they may have left while this peer was away.
+    /// Those who are no members are out of the room: they may have left while this peer was away.
     fn drop_strangers(&mut self, id: RoomId) {
         let realm = self.realm();
         let Some(room) = self.rooms.get(&id) else { return };
         let keys = room.members.iter().filter_map(|user| self.people.find(&(realm, user.clone()))?.pinned);
         let keys = keys.collect::<BTreeSet<_>>();
-        for key in self.outbox.receivers_in(id).filter(|key| !keys.contains(key)).collect::<Vec<_>>() {
+        // Whoever is linked counts as well, though nothing waits for it: at its next stay it is to be greeted again.
+        let others = self.outbox.receivers_in(id).chain(self.links.all_up().map(|(key, _)| key));
+        for key in others.filter(|key| !keys.contains(key)).collect::<BTreeSet<_>>() {
             self.drop_receiver(id, key);
         }
     }
