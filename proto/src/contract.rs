@@ -10,7 +10,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    machine::{Action, Event, PasswordCheck, PasswordOutcome, RECEIVED_BYTES_MAX, RequestId, Seq, WRITABLE_BYTES_MAX},
+    disk::{Answer, Ask, BLOCK_BYTES_MAX, NOTE_BYTES_MAX},
+    machine::{
+        Action, DATAGRAM_BYTES_MAX, Event, PasswordCheck, PasswordOutcome, RECEIVED_BYTES_MAX, RequestId, Seq,
+        WRITABLE_BYTES_MAX,
+    },
     time::Time,
 };
 
@@ -35,6 +39,12 @@ pub enum Breach {
     /// There is no such connection.
     #[error("there is no connection {0}")]
     NoConnection(u64),
+    /// There is no such socket for datagrams.
+    #[error("there is no socket {0}")]
+    NoSocket(u64),
+    /// Nothing on the disk is open under that id.
+    #[error("nothing on the disk is open as {0}")]
+    NoFile(u64),
     /// There is nothing of that id to close.
     #[error("there is nothing {0} to close")]
     NothingToClose(u64),
@@ -54,6 +64,45 @@ enum Asked {
     Verification,
     Verifier,
     Addresses,
+    Socket,
+    /// With what a disk answers to that.
+    Disk(Fits),
+}
+
+/// Which answer of a disk is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fits {
+    Scanned,
+    Opened,
+    /// So many bytes.
+    Read(usize),
+    Space,
+    Published,
+    Done,
+}
+
+impl Fits {
+    const fn to(ask: &Ask) -> Self {
+        match ask {
+            Ask::Scan { .. } => Self::Scanned,
+            Ask::OpenSource { .. } | Ask::OpenStage { .. } => Self::Opened,
+            Ask::Read { bytes, .. } => Self::Read(*bytes),
+            Ask::Space => Self::Space,
+            Ask::Publish { .. } => Self::Published,
+            Ask::Note { .. } | Ask::Write { .. } | Ask::Sync { .. } | Ask::Discard { .. } => Self::Done,
+        }
+    }
+
+    const fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Scanned(_) => Self::Scanned,
+            Answer::Opened { .. } => Self::Opened,
+            Answer::Read(bytes) => Self::Read(bytes.len()),
+            Answer::Space { .. } => Self::Space,
+            Answer::Published { .. } => Self::Published,
+            Answer::Done => Self::Done,
+        }
+    }
 }
 
 /// What stands by an id.
@@ -62,6 +111,8 @@ enum Standing {
     Listener,
     /// With whether it is to be told when it is writable.
     Connection(bool),
+    Socket,
+    File,
 }
 
 /// What both sides have promised so far. See the [module](self).
@@ -105,7 +156,17 @@ impl Contract {
                 self.accepted = conn.0;
                 self.standing.insert(conn.0, Standing::Connection(false));
             }
-            Event::Refused { id, .. } => self.take_answer(*id, &[Asked::Listener, Asked::Dial])?,
+            Event::Refused { id, .. } => self.take_answer(*id, &[Asked::Listener, Asked::Dial, Asked::Socket])?,
+            Event::Bound { socket, .. } => {
+                self.take_answer(socket.0, &[Asked::Socket])?;
+                self.standing.insert(socket.0, Standing::Socket);
+            }
+            Event::Datagram { socket, bytes, .. } => {
+                self.socket(socket.0)?;
+                if bytes.len() > DATAGRAM_BYTES_MAX {
+                    return Err(Breach::Bytes(bytes.len()));
+                }
+            }
             Event::Received { conn, bytes } => {
                 self.connection(conn.0)?;
                 if bytes.is_empty() || bytes.len() > RECEIVED_BYTES_MAX {
@@ -139,6 +200,10 @@ impl Contract {
                 self.take_answer(request.0, &[fits])?;
             }
             Event::Resolved { request, .. } => self.take_answer(request.0, &[Asked::Addresses])?,
+            Event::Disk { request, result: Ok(answer) } => {
+                self.take_answer(request.0, &[Asked::Disk(Fits::of(answer))])?;
+            }
+            Event::Disk { request, result: Err(_) } => self.take_disk_error(request.0)?,
             Event::Due | Event::Command(_) | Event::Wall(_) | Event::Interfaces(_) => {}
         }
         self.now = now;
@@ -174,6 +239,14 @@ impl Contract {
                 self.ask(request.0, asked)
             }
             Action::Resolve { request: RequestId(request), .. } => self.ask(*request, Asked::Addresses),
+            Action::Bind { socket, .. } => self.ask(socket.0, Asked::Socket),
+            Action::SendTo { socket, .. } => self.socket(socket.0),
+            Action::Disk { request, ask } => self.ask_disk(request.0, ask),
+            Action::CloseFile(file) => {
+                self.file(file.0)?;
+                self.standing.remove(&file.0);
+                Ok(())
+            }
             Action::Notify(_) => Ok(()),
         }
     }
@@ -200,12 +273,69 @@ impl Contract {
     fn connection(&mut self, id: u64) -> Result<&mut bool, Breach> {
         match self.standing.get_mut(&id) {
             Some(Standing::Connection(wants_write)) => Ok(wants_write),
-            Some(Standing::Listener) | None => Err(Breach::NoConnection(id)),
+            Some(Standing::Listener | Standing::Socket | Standing::File) | None => Err(Breach::NoConnection(id)),
+        }
+    }
+
+    fn socket(&self, id: u64) -> Result<(), Breach> {
+        if self.standing.get(&id) == Some(&Standing::Socket) { Ok(()) } else { Err(Breach::NoSocket(id)) }
+    }
+
+    fn file(&self, id: u64) -> Result<(), Breach> {
+        if self.standing.get(&id) == Some(&Standing::File) { Ok(()) } else { Err(Breach::NoFile(id)) }
+    }
+
+    fn ask_disk(&mut self, request: u64, ask: &Ask) -> Result<(), Breach> {
+        if let Some(file) = ask.uses() {
+            self.file(file.0)?;
+        }
+        let (block, note) = match ask {
+            Ask::Read { bytes, .. } => (*bytes, 0),
+            Ask::Write { bytes, note, .. } => (bytes.len(), note.len()),
+            Ask::Note { note, .. } => (0, note.len()),
+            Ask::Scan { .. }
+            | Ask::OpenSource { .. }
+            | Ask::Space
+            | Ask::OpenStage { .. }
+            | Ask::Sync { .. }
+            | Ask::Publish { .. }
+            | Ask::Discard { .. } => (0, 0),
+        };
+        if block > BLOCK_BYTES_MAX || note > NOTE_BYTES_MAX {
+            return Err(Breach::Bytes(block.max(note)));
+        }
+        // The id of what is opened is minted before that of the question.
+        if let Some(file) = ask.opens() {
+            if file.0.is_multiple_of(2) || file.0 <= self.minted || request <= file.0 {
+                return Err(Breach::BadId(file.0));
+            }
+            self.ask(request, Asked::Disk(Fits::to(ask)))?;
+            self.standing.insert(file.0, Standing::File);
+            return Ok(());
+        }
+        self.ask(request, Asked::Disk(Fits::to(ask)))?;
+        if let Ask::Publish { file, .. } = ask {
+            self.standing.remove(&file.0);
+        }
+        Ok(())
+    }
+
+    fn take_disk_error(&mut self, id: u64) -> Result<(), Breach> {
+        match self.asked.get(&id) {
+            Some(Asked::Disk(_)) => {
+                self.asked.remove(&id);
+                Ok(())
+            }
+            Some(_) => Err(Breach::OtherAnswer(id)),
+            None => Err(Breach::NotAsked(id)),
         }
     }
 
     fn close(&mut self, id: u64) -> Result<(), Breach> {
-        let dropped = matches!(self.asked.get(&id), Some(Asked::Listener | Asked::Dial));
+        if self.standing.get(&id) == Some(&Standing::File) {
+            return Err(Breach::NothingToClose(id));
+        }
+        let dropped = matches!(self.asked.get(&id), Some(Asked::Listener | Asked::Dial | Asked::Socket));
         if dropped {
             self.asked.remove(&id);
         }
@@ -216,7 +346,10 @@ impl Contract {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{CloseHow, Closed, ConnId, ListenerId, Refusal};
+    use crate::{
+        disk::DiskError,
+        machine::{CloseHow, Closed, ConnId, FileId, ListenerId, Refusal, SocketId},
+    };
     use std::time::Duration;
 
     type Heard = Event<'static, ()>;
@@ -345,5 +478,56 @@ mod tests {
         assert_eq!(contract.check_action(&Done::WantWrite(ConnId(2))), Ok(()));
         assert_eq!(contract.check_event(Time::ZERO, &writable), Ok(()));
         assert_eq!(contract.check_event(Time::ZERO, &writable), Err(Breach::NotAsked(2)));
+    }
+
+    #[test]
+    fn datagrams_go_by_a_socket_that_stands() {
+        let mut contract = Contract::default();
+        let bind = Done::Bind { socket: SocketId(1), address: at(), broadcast: true };
+        let send = Done::SendTo { socket: SocketId(1), to: at(), range: 0..0 };
+        let came = |count| Heard::Datagram { socket: SocketId(1), from: at(), bytes: vec![0; count].into() };
+        assert_eq!(contract.check_action(&send), Err(Breach::NoSocket(1)));
+        assert_eq!(contract.check_action(&bind), Ok(()));
+        assert_eq!(contract.check_event(Time::ZERO, &came(0)), Err(Breach::NoSocket(1)), "it does not stand yet");
+        let bound = Heard::Bound { socket: SocketId(1), address: at() };
+        assert_eq!(contract.check_event(Time::ZERO, &bound), Ok(()));
+        assert_eq!(contract.check_action(&send), Ok(()));
+        assert_eq!(contract.check_event(Time::ZERO, &came(DATAGRAM_BYTES_MAX)), Ok(()));
+        let long = DATAGRAM_BYTES_MAX + 1;
+        assert_eq!(contract.check_event(Time::ZERO, &came(long)), Err(Breach::Bytes(long)));
+        assert_eq!(contract.check_action(&Done::Close { id: 1, how: CloseHow::Abort }), Ok(()));
+        assert_eq!(contract.check_event(Time::ZERO, &came(1)), Err(Breach::NoSocket(1)));
+    }
+
+    #[test]
+    fn the_disk_answers_each_question_once_and_as_it_was_asked() {
+        let mut contract = Contract::default();
+        let file = FileId(1);
+        let ask = |request, ask| Done::Disk { request: RequestId(request), ask };
+        let answer = |request, answer| Heard::Disk { request: RequestId(request), result: Ok(answer) };
+        let read = |bytes| Ask::Read { file, offset: 0, bytes };
+        let open = Ask::OpenStage { file, key: String::new(), entries: Vec::new() };
+        assert_eq!(contract.check_action(&ask(3, read(1))), Err(Breach::NoFile(1)));
+        assert_eq!(
+            contract.check_action(&ask(1, open.clone())),
+            Err(Breach::BadId(1)),
+            "the question's id comes after"
+        );
+        assert_eq!(contract.check_action(&ask(3, open.clone())), Ok(()));
+        assert_eq!(contract.check_action(&ask(5, open)), Err(Breach::BadId(1)));
+        assert_eq!(contract.check_event(Time::ZERO, &answer(3, Answer::Done)), Err(Breach::OtherAnswer(3)));
+        assert_eq!(contract.check_event(Time::ZERO, &answer(3, Answer::Opened { note: Vec::new() })), Ok(()));
+        assert_eq!(contract.check_action(&ask(5, read(BLOCK_BYTES_MAX + 1))), Err(Breach::Bytes(BLOCK_BYTES_MAX + 1)));
+        assert_eq!(contract.check_action(&ask(5, read(BLOCK_BYTES_MAX))), Ok(()));
+        let short = Answer::Read(vec![0; BLOCK_BYTES_MAX - 1]);
+        assert_eq!(contract.check_event(Time::ZERO, &answer(5, short)), Err(Breach::OtherAnswer(5)));
+        let failed = Heard::Disk { request: RequestId(5), result: Err(DiskError::Full) };
+        assert_eq!(contract.check_event(Time::ZERO, &failed), Ok(()));
+        assert_eq!(contract.check_event(Time::ZERO, &failed), Err(Breach::NotAsked(5)));
+        let note = vec![0; NOTE_BYTES_MAX + 1];
+        assert_eq!(contract.check_action(&ask(7, Ask::Note { file, note })), Err(Breach::Bytes(NOTE_BYTES_MAX + 1)));
+        assert_eq!(contract.check_action(&ask(7, Ask::Publish { file, name: String::new() })), Ok(()));
+        assert_eq!(contract.check_action(&ask(9, Ask::Sync { file })), Err(Breach::NoFile(1)), "it is published");
+        assert_eq!(contract.check_action(&Done::CloseFile(file)), Err(Breach::NoFile(1)));
     }
 }

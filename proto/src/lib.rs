@@ -2,6 +2,7 @@
 //!
 //! A guided tour from the ground floor up:
 //! - [`machine`]: the contract between a machine and its driver. Read this first.
+//! - [`disk`]: what a machine may ask of its host's disk.
 //! - [`time`], [`rng`], [`names`], [`identity`], [`limits`], [`error`]: what the machines are made of.
 //! - [`source`]: who shares a bound with whom.
 //! - [`timers`], [`durable`]: a machine's deadline, and how output waits for its commit.
@@ -25,6 +26,7 @@ pub const CANARY: bool = cfg!(feature = "canary");
 
 pub mod channel;
 pub mod contract;
+pub mod disk;
 pub mod durable;
 pub mod error;
 pub mod escape;

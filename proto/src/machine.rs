@@ -16,19 +16,22 @@
 //! # Events come in four families
 //! - **Connections**: [`Event::Listening`], [`Event::Opened`], [`Event::Refused`], [`Event::Received`],
 //!   [`Event::Writable`], [`Event::Closed`].
+//! - **Datagrams**: [`Event::Bound`], [`Event::Datagram`].
 //! - **Time**: [`Event::Due`], [`Event::Wall`].
 //! - **The machine's own host**: [`Event::Command`], [`Event::Interfaces`].
 //! - **Answers** to what the machine asked for: [`Event::Committed`], [`Event::PasswordChecked`],
-//!   [`Event::Resolved`].
+//!   [`Event::Resolved`], [`Event::Disk`].
 //!
 //! # What a driver promises
 //! - Time never goes backwards. `Due` comes only when the deadline has passed, and soon after.
 //! - Each [`Action::Listen`] is answered by one `Listening` or `Refused`, each [`Action::Connect`] by one `Opened` or
-//!   `Refused`, unless the machine closed the id first.
+//!   `Refused`, each [`Action::Bind`] by one `Bound` or `Refused`, unless the machine closed the id first.
+//! - Each [`Action::Disk`] is answered by one `Disk` (see [`crate::disk`]).
 //! - Connections that the driver accepted have even ids, minted by it. Everything that the machine asks for has an odd
 //!   one, minted by the machine ([`OddIds`]). No id is ever used twice.
 //! - Bytes arrive in order, at most [`RECEIVED_BYTES_MAX`] an event. `Closed` is the last event of a connection and
 //!   comes after its last bytes.
+//! - A datagram is whole, or it does not arrive; it may arrive twice, late, or never. One that cannot be sent is dropped.
 //! - After [`Action::Close`] nothing more arrives for that id, not even `Closed`.
 //! - A connection has one queue of bytes to write, so the order of sends is the order on the wire. A send that takes
 //!   the queue past `out_bytes_max` closes the connection ([`Closed::SlowReader`]).
@@ -46,16 +49,26 @@
 //! - **Reading** is a level. `Reading(conn, false)` holds back what a connection says until it is set again.
 //! - What it asks for is bounded by its own limits; a driver need not bound requests.
 
-use std::{borrow::Cow, fmt, net::IpAddr, net::SocketAddr, ops::Range};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::Range,
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::time::{Time, Wall};
+use crate::{
+    disk::{Answer, Ask, DiskError},
+    time::{Time, Wall},
+};
 
 /// No [`Event::Received`] is longer.
 pub const RECEIVED_BYTES_MAX: usize = 64 * 1024;
 /// No [`Event::Writable`] invites more.
 pub const WRITABLE_BYTES_MAX: usize = 64 * 1024;
+/// No datagram is longer: what IPv4 can carry.
+pub const DATAGRAM_BYTES_MAX: usize = 65_507;
 /// No event works off more timers.
 pub const DUE_TIMERS_MAX: usize = 256;
 
@@ -106,6 +119,14 @@ id! {
     ListenerId
 }
 id! {
+    /// A socket for datagrams; odd.
+    SocketId
+}
+id! {
+    /// What a machine has open on the disk; odd.
+    FileId
+}
+id! {
     /// A question to a worker; odd.
     RequestId
 }
@@ -153,9 +174,54 @@ impl OddIds {
         ListenerId(self.next())
     }
 
+    /// The id of a socket for datagrams.
+    pub fn next_socket(&mut self) -> SocketId {
+        SocketId(self.next())
+    }
+
+    /// The id of something on the disk.
+    pub fn next_file(&mut self) -> FileId {
+        FileId(self.next())
+    }
+
     /// The id of a question.
     pub fn next_request(&mut self) -> RequestId {
         RequestId(self.next())
+    }
+}
+
+/// An address of this host, and the network around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Interface {
+    /// The address.
+    pub address: IpAddr,
+    /// How many of its first bits all addresses of the network share.
+    pub prefix: u8,
+    /// Where a datagram reaches all of the network, where there is such an address: its directed broadcast.
+    pub broadcast: Option<Ipv4Addr>,
+}
+
+impl Interface {
+    /// An address of its own, with no network around it.
+    #[must_use]
+    pub const fn alone(address: IpAddr) -> Self {
+        let prefix = match address {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        Self { address, prefix, broadcast: None }
+    }
+
+    /// Whether an address is on its network.
+    #[must_use]
+    pub fn reaches(&self, other: IpAddr) -> bool {
+        let (own, other, bits) = match (self.address, other) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits().into(), other.to_bits().into(), 32),
+            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits(), other.to_bits(), 128),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
+        };
+        let differ: u128 = own ^ other;
+        differ.checked_shr(bits - u32::from(self.prefix).min(bits)).unwrap_or(0) == 0
     }
 }
 
@@ -181,7 +247,7 @@ pub enum Event<'a, Command> {
         /// The other end.
         remote: SocketAddr,
     },
-    /// A dial or a listener did not come to be. `id` is the bare number of the connection or listener.
+    /// A dial, a listener or a socket did not come to be. `id` is its bare number.
     Refused {
         /// As asked for.
         id: u64,
@@ -210,6 +276,23 @@ pub enum Event<'a, Command> {
         /// How it ended.
         reason: Closed,
     },
+    /// A socket for datagrams stands; `address` has the port that the system chose where 0 was asked for.
+    Bound {
+        /// As asked for.
+        socket: SocketId,
+        /// Where it hears.
+        address: SocketAddr,
+    },
+    /// A datagram came.
+    Datagram {
+        /// The socket that heard it.
+        socket: SocketId,
+        /// Who sent it, as far as it can be believed.
+        from: SocketAddr,
+        /// At most [`DATAGRAM_BYTES_MAX`] bytes, perhaps none.
+        #[serde(with = "crate::hex::bytes")]
+        bytes: Cow<'a, [u8]>,
+    },
     /// The deadline has passed.
     Due,
     /// The host asks for something.
@@ -217,7 +300,7 @@ pub enum Event<'a, Command> {
     /// At the start, and whenever the wall clock moved against the monotonic one by over 1 s (so also after a suspend).
     Wall(Wall),
     /// At the start and on change: the addresses of this host's interfaces that are up.
-    Interfaces(Vec<IpAddr>),
+    Interfaces(Vec<Interface>),
     /// Every commit up to and with this one is durable.
     Committed(Seq),
     /// The answer to [`Action::CheckPassword`].
@@ -234,6 +317,13 @@ pub enum Event<'a, Command> {
         /// In the order of preference of the system's resolver.
         addresses: Vec<SocketAddr>,
     },
+    /// The answer to [`Action::Disk`].
+    Disk {
+        /// As asked.
+        request: RequestId,
+        /// The answer.
+        result: Result<Answer, DiskError>,
+    },
 }
 
 impl<'a, Command> Event<'a, Command> {
@@ -248,17 +338,20 @@ impl<'a, Command> Event<'a, Command> {
             Self::Received { conn, bytes } => Event::Received { conn, bytes },
             Self::Writable { conn, bytes } => Event::Writable { conn, bytes },
             Self::Closed { conn, reason } => Event::Closed { conn, reason },
+            Self::Bound { socket, address } => Event::Bound { socket, address },
+            Self::Datagram { socket, from, bytes } => Event::Datagram { socket, from, bytes },
             Self::Due => Event::Due,
             Self::Wall(wall) => Event::Wall(wall),
             Self::Interfaces(addresses) => Event::Interfaces(addresses),
             Self::Committed(seq) => Event::Committed(seq),
             Self::PasswordChecked { request, outcome } => Event::PasswordChecked { request, outcome },
             Self::Resolved { request, addresses } => Event::Resolved { request, addresses },
+            Self::Disk { request, result } => Event::Disk { request, result },
         }
     }
 }
 
-/// Why a dial or a listener did not come to be.
+/// Why a dial, a listener or a socket did not come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -374,9 +467,28 @@ pub enum Action<Notice, Change> {
         #[serde(skip)]
         range: Range<usize>,
     },
-    /// End a connection, a dial or a listener.
+    /// Hear datagrams, and be able to send them.
+    Bind {
+        /// Names the socket.
+        socket: SocketId,
+        /// Where; port 0 lets the system choose.
+        address: SocketAddr,
+        /// Whether it may send to all of a network, and shares its port with other programs that do.
+        broadcast: bool,
+    },
+    /// Send a datagram: a range of the outbox's buffer.
+    SendTo {
+        /// From where.
+        socket: SocketId,
+        /// To whom.
+        to: SocketAddr,
+        /// Which bytes; resolved by [`Outbox::drain_with`].
+        #[serde(skip)]
+        range: Range<usize>,
+    },
+    /// End a connection, a dial, a listener or a socket.
     Close {
-        /// The bare number of the connection or listener.
+        /// Its bare number.
         id: u64,
         /// What becomes of the bytes that are queued.
         how: CloseHow,
@@ -408,8 +520,39 @@ pub enum Action<Notice, Change> {
         /// Goes into the answer.
         port: u16,
     },
+    /// Let the disk do something, on a worker.
+    Disk {
+        /// Names the question.
+        request: RequestId,
+        /// The question.
+        ask: Ask,
+    },
+    /// What was open on the disk is not needed any more. What was asked of it before is still answered.
+    CloseFile(FileId),
     /// Tell the host.
     Notify(Notice),
+}
+
+impl<Notice, Change> Action<Notice, Change> {
+    /// Which bytes of its outbox it sends; `None` for what sends nothing.
+    #[must_use]
+    pub const fn range(&self) -> Option<&Range<usize>> {
+        match self {
+            Self::Send { range, .. } | Self::SendTo { range, .. } => Some(range),
+            Self::Listen { .. }
+            | Self::Connect { .. }
+            | Self::Bind { .. }
+            | Self::Close { .. }
+            | Self::WantWrite(_)
+            | Self::Reading(..)
+            | Self::Commit { .. }
+            | Self::CheckPassword { .. }
+            | Self::Resolve { .. }
+            | Self::Disk { .. }
+            | Self::CloseFile(_)
+            | Self::Notify(_) => None,
+        }
+    }
 }
 
 /// What becomes of bytes that are queued when a connection is closed.
@@ -438,7 +581,10 @@ impl<Notice, Change> Default for Outbox<Notice, Change> {
 impl<Notice, Change> Outbox<Notice, Change> {
     /// Appends an action other than a send.
     pub fn push(&mut self, action: Action<Notice, Change>) {
-        debug_assert!(!matches!(action, Action::Send { .. }), "sends are made by send and send_with");
+        debug_assert!(
+            !matches!(action, Action::Send { .. } | Action::SendTo { .. }),
+            "sends are made by send, send_with and send_to"
+        );
         self.actions.push(action);
     }
 
@@ -456,6 +602,17 @@ impl<Notice, Change> Outbox<Notice, Change> {
             self.actions.push(Action::Send { conn, range: start..self.buffer.len() });
         }
         result
+    }
+
+    /// Sends a datagram.
+    ///
+    /// # Panics
+    /// When it is longer than [`DATAGRAM_BYTES_MAX`].
+    pub fn send_to(&mut self, socket: SocketId, to: SocketAddr, bytes: &[u8]) {
+        assert!(bytes.len() <= DATAGRAM_BYTES_MAX, "a datagram is bounded");
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(bytes);
+        self.actions.push(Action::SendTo { socket, to, range: start..self.buffer.len() });
     }
 
     /// Tells the host.
@@ -492,7 +649,7 @@ impl<Notice, Change> Outbox<Notice, Change> {
     /// Takes every action in order, each with the bytes that it sends (empty for all but sends).
     pub fn drain_with(&mut self, mut apply: impl FnMut(Action<Notice, Change>, &[u8])) {
         for action in self.actions.drain(..) {
-            let range = if let Action::Send { range, .. } = &action { range.clone() } else { 0..0 };
+            let range = action.range().cloned().unwrap_or_default();
             apply(action, &self.buffer[range]);
         }
         self.buffer.clear();
@@ -510,6 +667,20 @@ mod tests {
             (ids.next_conn(), ids.next_listener(), ids.next_request()),
             (ConnId(1), ListenerId(3), RequestId(5))
         );
+    }
+
+    #[test]
+    fn an_interface_reaches_its_own_network_and_no_other() {
+        let interface =
+            |address: &str, prefix| Interface { prefix, ..Interface::alone(address.parse().expect("an address")) };
+        let reaches = |own: Interface, other: &str| own.reaches(other.parse().expect("an address"));
+        let lan = interface("192.168.1.2", 24);
+        assert!(reaches(lan, "192.168.1.255") && !reaches(lan, "192.168.2.1") && !reaches(lan, "::1"));
+        assert!(reaches(interface("10.0.0.1", 0), "192.168.1.1"), "everything is on its network");
+        let alone = Interface::alone("10.0.0.1".parse().expect("an address"));
+        assert!(reaches(alone, "10.0.0.1") && !reaches(alone, "10.0.0.2"));
+        assert!(reaches(interface("fe80::1", 64), "fe80::2") && !reaches(interface("fe80::1", 64), "fe81::2"));
+        assert!(reaches(interface("::1", 0), "fe80::1"));
     }
 
     #[test]

@@ -85,6 +85,12 @@ enum SendLine<'a> {
         #[serde(with = "crate::hex::bytes")]
         bytes: &'a [u8],
     },
+    SendTo {
+        socket: crate::machine::SocketId,
+        to: std::net::SocketAddr,
+        #[serde(with = "crate::hex::bytes")]
+        bytes: &'a [u8],
+    },
 }
 
 /// Appends the header's line.
@@ -114,6 +120,8 @@ pub fn encode_action<N: Serialize, C: Serialize>(
 ) -> Result<(), serde_json::Error> {
     if let Action::Send { conn, .. } = action {
         encode_line(&ActionLine { r#do: SendLine::Send { conn: *conn, bytes } }, out)
+    } else if let Action::SendTo { socket, to, .. } = action {
+        encode_line(&ActionLine { r#do: SendLine::SendTo { socket: *socket, to: *to, bytes } }, out)
     } else {
         encode_line(&ActionLine { r#do: action }, out)
     }
@@ -128,7 +136,7 @@ pub fn encode_outbox<N: Serialize, C: Serialize>(
     out: &mut Vec<u8>,
 ) -> Result<(), serde_json::Error> {
     for action in outbox.actions() {
-        let bytes = if let Action::Send { range, .. } = action { outbox.bytes(range) } else { &[] };
+        let bytes = action.range().map_or(&[][..], |range| outbox.bytes(range));
         encode_action(action, bytes, out)?;
     }
     Ok(())

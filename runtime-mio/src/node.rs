@@ -255,6 +255,9 @@ where
                 host.workers.check_password(number, request, check, passwords.as_ref());
             }
             Action::Resolve { request, host: name, port } => host.workers.resolve(number, request, name, port),
+            Action::Bind { socket, .. } => host.sockets.refuse(number, socket.0),
+            Action::Disk { request, .. } => host.workers.deny(number, request),
+            Action::SendTo { .. } | Action::CloseFile(_) => {}
             Action::Notify(notice) => on_notice(notice, control),
         });
     }

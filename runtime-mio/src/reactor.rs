@@ -274,6 +274,7 @@ impl Reactor {
                 Answer::PasswordChecked { request, outcome } => {
                     self.tell(node, Event::PasswordChecked { request, outcome })?;
                 }
+                Answer::Disk { request, result } => self.tell(node, Event::Disk { request, result })?,
                 Answer::Resolved { request, addresses } => self.tell(node, Event::Resolved { request, addresses })?,
             }
         }

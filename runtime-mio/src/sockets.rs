@@ -143,6 +143,12 @@ impl Sockets {
         self.push_ready(key);
     }
 
+    /// What a machine asked for cannot be.
+    pub(crate) fn refuse(&mut self, node: usize, id: u64) {
+        let key = self.insert(node, id, Kind::Refused(Refusal::Denied));
+        self.push_ready(key);
+    }
+
     pub(crate) fn connect(&mut self, node: usize, conn: ConnId, address: SocketAddr) {
         let dialled = if self.connections >= self.options.connections_max {
             Err(Refusal::Exhausted)

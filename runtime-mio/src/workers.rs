@@ -15,7 +15,10 @@ use std::{
 };
 
 use mio::Waker;
-use papo_proto::machine::{PasswordCheck, PasswordOutcome, RequestId, Seq};
+use papo_proto::{
+    disk::{self, DiskError},
+    machine::{PasswordCheck, PasswordOutcome, RequestId, Seq},
+};
 
 use crate::node::{PasswordWork, Store, StoreError};
 
@@ -30,6 +33,7 @@ pub(crate) enum Answer {
     CommitFailed(StoreError),
     PasswordChecked { request: RequestId, outcome: PasswordOutcome },
     Resolved { request: RequestId, addresses: Vec<std::net::SocketAddr> },
+    Disk { request: RequestId, result: Result<disk::Answer, DiskError> },
 }
 
 /// How a worker answers: to the node of this number.
@@ -100,6 +104,11 @@ impl Workers {
             replies.send(node, Answer::PasswordChecked { request, outcome });
         };
         queue(self.passwords.as_ref(), Box::new(job));
+    }
+
+    /// A node without a disk.
+    pub(crate) fn deny(&self, node: usize, request: RequestId) {
+        self.replies.send(node, Answer::Disk { request, result: Err(DiskError::Denied) });
     }
 
     /// Looks a name up.

@@ -40,6 +40,10 @@ pub(super) enum Question {
     Password(PasswordCheck),
     /// A host, and the port behind it.
     Resolve(u16),
+    /// A socket for datagrams.
+    Bind,
+    /// The disk.
+    Disk,
 }
 
 /// A connection that stands.
@@ -146,6 +150,13 @@ impl<M: Machine> Driver<M> {
             Action::Resolve { request, port, .. } => {
                 self.questions.insert(request.0, Question::Resolve(port));
             }
+            Action::Bind { socket, .. } => {
+                self.questions.insert(socket.0, Question::Bind);
+            }
+            Action::Disk { request, .. } => {
+                self.questions.insert(request.0, Question::Disk);
+            }
+            Action::SendTo { .. } | Action::CloseFile(_) => {}
             Action::Notify(notice) => self.notices.push(notice),
         }
     }

@@ -12,9 +12,10 @@ use std::{
 
 use papo_proto::{
     channel::Preface,
+    disk::DiskError,
     identity::Key,
     limits::Limits,
-    machine::{Closed, ConnId, Event, Machine as _, Refusal, WRITABLE_BYTES_MAX},
+    machine::{Closed, ConnId, Event, Interface, Machine as _, Refusal, WRITABLE_BYTES_MAX},
     peer::{
         Change, Command, Notice, Peer, Request, Start, State,
         interface::{Credentials, TrackerAddress},
@@ -174,7 +175,7 @@ impl Story {
     /// What a driver tells first.
     fn begin(&mut self, choices: &mut Cursor<'_>, listens: bool) {
         self.driver.tell(Event::Wall(Wall(1_800_000_000_000)));
-        self.driver.tell(Event::Interfaces(vec![address(1).ip()]));
+        self.driver.tell(Event::Interfaces(vec![Interface::alone(address(1).ip())]));
         self.driver.answer_listeners(listens);
         self.settle(choices);
     }
@@ -219,7 +220,9 @@ impl Story {
                 0 => self.driver.tell(Event::Wall(Wall(u64::from(choices.short()) << 30))),
                 1 => {
                     let ips = [address(1).ip(), SocketAddr::from(([10, 0, 0, choices.byte()], 0)).ip()];
-                    self.driver.tell(Event::Interfaces(ips[..=choices.below(2)].to_vec()));
+                    self.driver.tell(Event::Interfaces(
+                        ips[..=choices.below(2)].iter().map(|ip| Interface::alone(*ip)).collect(),
+                    ));
                 }
                 2 => self.driver.tell(Event::Due),
                 _ => self.driver.answer_listeners(choices.flag()),
@@ -374,6 +377,12 @@ impl Story {
     /// A dial succeeds or not, a host name is known or not.
     fn answer(&mut self, id: u64, succeeds: bool, choices: &mut Cursor<'_>) {
         match self.driver.questions.get(&id).cloned() {
+            Some(Question::Bind) => {
+                self.driver.answer(id, |request| Event::Refused { id: request.0, reason: Refusal::Denied })
+            }
+            Some(Question::Disk) => {
+                self.driver.answer(id, |request| Event::Disk { request, result: Err(DiskError::Denied) });
+            }
             Some(Question::Resolve(port)) => {
                 let (one, two) = (address(port), SocketAddr::from(([10, 0, 0, 100], port)));
                 let addresses = if succeeds { vec![one, two] } else { Vec::new() };

@@ -137,7 +137,10 @@ impl Life {
             | Event::Interfaces(_)
             | Event::Committed(_)
             | Event::PasswordChecked { .. }
-            | Event::Resolved { .. } => {}
+            | Event::Resolved { .. }
+            | Event::Bound { .. }
+            | Event::Datagram { .. }
+            | Event::Disk { .. } => {}
         }
     }
 

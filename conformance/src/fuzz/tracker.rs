@@ -14,7 +14,7 @@ use papo_proto::{
     channel::Preface,
     identity::Key,
     limits::Limits,
-    machine::{Closed, ConnId, Event, Machine as _, PasswordCheck, PasswordOutcome, WRITABLE_BYTES_MAX},
+    machine::{Closed, ConnId, Event, Interface, Machine as _, PasswordCheck, PasswordOutcome, WRITABLE_BYTES_MAX},
     names::Name,
     rng::Seed,
     time::Wall,
@@ -251,7 +251,7 @@ impl Story {
             stopped: false,
         };
         story.driver.tell(Event::Wall(Wall(1_800_000_000_000)));
-        story.driver.tell(Event::Interfaces(vec![address(1).ip()]));
+        story.driver.tell(Event::Interfaces(vec![Interface::alone(address(1).ip())]));
         story.driver.answer_listeners(flags & 8 == 0);
         // Some are there already.
         for number in 1..=(flags >> 4) % 4 {
@@ -317,7 +317,10 @@ impl Story {
             }
             15 => match choices.below(3) {
                 0 => self.driver.tell(Event::Wall(Wall(u64::from(choices.short()) << 30))),
-                1 => self.driver.tell(Event::Interfaces(vec![address(1).ip(), remote(choices).ip()])),
+                1 => self.driver.tell(Event::Interfaces(vec![
+                    Interface::alone(address(1).ip()),
+                    Interface::alone(remote(choices).ip()),
+                ])),
                 // A timer that fires early.
                 _ => self.driver.tell(Event::Due),
             },

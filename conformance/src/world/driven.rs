@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use papo_proto::{
     contract::Contract,
     error::Counters,
-    machine::{Action, CloseHow, ConnId, Event, ListenerId, Outbox, PasswordCheck, RequestId, Seq},
+    machine::{Action, CloseHow, ConnId, Event, ListenerId, Outbox, PasswordCheck, RequestId, Seq, SocketId},
     record,
     time::Time,
 };
@@ -33,6 +33,10 @@ pub(crate) enum Effect {
     CheckPassword { request: RequestId, check: PasswordCheck },
     /// See [`Action::Resolve`].
     Resolve { request: RequestId, host: String, port: u16 },
+    /// See [`Action::Bind`].
+    Bind { socket: SocketId },
+    /// See [`Action::Disk`].
+    Disk { request: RequestId },
     /// See [`Action::Notify`].
     Notify(Told),
     /// A rule of the contract is broken.
@@ -93,6 +97,9 @@ impl<M: Resident> Node for Driven<M> {
             let broken = self.contract.check_action(&action);
             effects.extend(broken.err().map(|breach| Effect::Broke(format!("the machine's side: {breach}"))));
             effects.push(match action {
+                Action::Bind { socket, .. } => Effect::Bind { socket },
+                Action::Disk { request, .. } => Effect::Disk { request },
+                Action::SendTo { .. } | Action::CloseFile(_) => return,
                 Action::Listen { listener, address } => Effect::Listen { listener, address },
                 Action::Connect { conn, address } => Effect::Connect { conn, address },
                 Action::Send { conn, .. } => Effect::Send { conn, bytes: bytes.to_vec() },

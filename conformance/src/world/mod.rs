@@ -32,8 +32,10 @@ use std::{
 };
 
 use papo_proto::{
+    disk::DiskError,
     machine::{
-        CloseHow, Closed, ConnId, Event, ListenerId, PasswordCheck, PasswordOutcome, Refusal, WRITABLE_BYTES_MAX,
+        CloseHow, Closed, ConnId, Event, Interface, ListenerId, PasswordCheck, PasswordOutcome, Refusal,
+        WRITABLE_BYTES_MAX,
     },
     rng::Seed,
     time::{Time, Wall},
@@ -152,7 +154,7 @@ impl World {
         self.running.insert(node);
         self.see(node, What::Started(ip));
         self.tell(Duration::ZERO, node, Event::Wall(self.wall(offset)));
-        self.tell(Duration::ZERO, node, Event::Interfaces(vec![ip]));
+        self.tell(Duration::ZERO, node, Event::Interfaces(vec![Interface::alone(ip)]));
         node
     }
 
@@ -279,8 +281,9 @@ impl World {
 
     /// Tells the processes of a host of its interfaces.
     pub(crate) fn show_interfaces(&mut self, ip: IpAddr, addresses: &[IpAddr]) {
+        let interfaces = addresses.iter().map(|address| Interface::alone(*address)).collect::<Vec<_>>();
         for node in self.running_at(ip) {
-            self.tell(Duration::ZERO, node, Event::Interfaces(addresses.to_vec()));
+            self.tell(Duration::ZERO, node, Event::Interfaces(interfaces.clone()));
         }
     }
 
@@ -562,6 +565,12 @@ impl World {
                 let ip = host.parse().ok().or_else(|| self.names.get(&host).copied().filter(|_| !fails));
                 let addresses = ip.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
                 self.tell(wait, node, Event::Resolved { request, addresses });
+            }
+            Effect::Bind { socket } => {
+                self.tell(Duration::ZERO, node, Event::Refused { id: socket.0, reason: Refusal::Denied });
+            }
+            Effect::Disk { request } => {
+                self.tell(Duration::ZERO, node, Event::Disk { request, result: Err(DiskError::Denied) });
             }
             Effect::Notify(told) => self.see(node, What::Told(told)),
             Effect::Broke(rule) => self.see(node, What::Broke(rule)),

@@ -268,7 +268,7 @@ impl Peer {
                     || (listen.ip().is_unspecified()
                         && (address.ip().is_loopback()
                             || address.ip().is_unspecified()
-                            || self.interfaces.contains(&address.ip()))))
+                            || self.interfaces.iter().any(|one| one.address == address.ip()))))
         });
         if own {
             return self.outcome(token, Some(Problem::Oneself));

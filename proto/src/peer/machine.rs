@@ -12,7 +12,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -31,7 +31,7 @@ use crate::{
     error::{Counters, Fault},
     identity::{Identity, Key},
     limits::{Limits, ms},
-    machine::{Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, OddIds, Refusal},
+    machine::{Action, CloseHow, Closed, ConnId, Event, Interface, ListenerId, Machine, OddIds, Refusal},
     names::Name,
     rng::{Seed, Stream},
     room::Log,
@@ -145,7 +145,7 @@ pub struct Peer {
     pub(super) log_number: u64,
     pub(super) wall: Wall,
     pub(super) wall_at: Time,
-    pub(super) interfaces: Vec<IpAddr>,
+    pub(super) interfaces: Vec<Interface>,
     /// Whether it asked to listen; and the listener, unless that was refused.
     pub(super) started: bool,
     pub(super) listener: Option<ListenerId>,
@@ -305,9 +305,9 @@ impl Machine for Peer {
             Event::Due => self.handle_due(now, out),
             Event::Command(command) => self.handle_command(now, command, out),
             Event::Wall(wall) => self.handle_wall(now, wall),
-            Event::Interfaces(addresses) => self.handle_interfaces(now, addresses),
+            Event::Interfaces(interfaces) => self.handle_interfaces(now, interfaces),
             Event::Committed(seq) => self.durable.handle_committed(seq),
-            Event::PasswordChecked { .. } => {}
+            Event::PasswordChecked { .. } | Event::Bound { .. } | Event::Datagram { .. } | Event::Disk { .. } => {}
             Event::Resolved { request, addresses } => self.handle_resolved(now, request, addresses, out),
         }
         self.finish(now, out);
@@ -430,9 +430,9 @@ impl Peer {
         }
     }
 
-    fn handle_interfaces(&mut self, now: Time, addresses: Vec<IpAddr>) {
+    fn handle_interfaces(&mut self, now: Time, interfaces: Vec<Interface>) {
         let first = self.interfaces.is_empty();
-        self.interfaces = addresses;
+        self.interfaces = interfaces;
         if let Some(conn) = self.session.up() {
             let claimed = self.claimed();
             self.say_to_tracker(conn, ToTracker::Moved { claimed });

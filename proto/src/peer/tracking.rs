@@ -286,8 +286,9 @@ impl Peer {
         let Some(listen) = self.listen else { return Claimed::truncated(Vec::new()) };
         let mut claimed = vec![listen];
         if listen.ip().is_unspecified() {
-            let reachable = |ip: &&IpAddr| !ip.is_loopback() && (listen.is_ipv6() || ip.is_ipv4());
-            claimed.extend(self.interfaces.iter().filter(reachable).map(|ip| SocketAddr::new(*ip, listen.port())));
+            let reachable = |ip: &IpAddr| !ip.is_loopback() && (listen.is_ipv6() || ip.is_ipv4());
+            let own = self.interfaces.iter().map(|one| one.address).filter(reachable);
+            claimed.extend(own.map(|ip| SocketAddr::new(ip, listen.port())));
         }
         claimed.truncate(CLAIMED_MAX);
         Claimed::truncated(claimed)

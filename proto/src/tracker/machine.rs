@@ -191,8 +191,8 @@ impl Machine for Tracker {
             Event::Wall(wall) => self.wall = (wall, now),
             Event::Committed(seq) => self.durable.handle_committed(seq),
             Event::PasswordChecked { request, outcome } => self.on_password_checked(now, request, outcome, out),
-            Event::Interfaces(addresses) => self.here = addresses,
-            Event::Resolved { .. } => {}
+            Event::Interfaces(interfaces) => self.here = interfaces.iter().map(|one| one.address).collect(),
+            Event::Resolved { .. } | Event::Bound { .. } | Event::Datagram { .. } | Event::Disk { .. } => {}
         }
         self.settle(now, out);
     }

@@ -5,6 +5,7 @@
 //! - [`tracker`]: what a peer and its tracker say to each other.
 //! - [`room`]: the creation record and the entries of a room's log.
 //! - [`peer`]: what two peers say to each other.
+//! - [`transfer`]: what of a file transfer both ends and their disks speak of.
 //!
 //! Bytes are decoded once, into types that cannot be wrong; whoever holds a message need not check it again.
 //! The formats are specified in PROTOCOL.md.
@@ -14,3 +15,4 @@ pub mod frame;
 pub mod peer;
 pub mod room;
 pub mod tracker;
+pub mod transfer;

@@ -12,6 +12,7 @@ use std::{
 
 use papo_proto::{
     channel::{Channel, Preface, StaticKey, Step},
+    disk::DiskError,
     identity::Identity,
     limits::Limits,
     machine::{Action, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordOutcome, Refusal},
@@ -109,6 +110,13 @@ impl<M: Machine> Host<M> {
                 Action::Resolve { request, .. } => {
                     events.push_back(Event::Resolved { request, addresses: self.resolved.clone() });
                 }
+                Action::Bind { socket, .. } => {
+                    events.push_back(Event::Refused { id: socket.0, reason: Refusal::Denied });
+                }
+                Action::Disk { request, .. } => {
+                    events.push_back(Event::Disk { request, result: Err(DiskError::Denied) });
+                }
+                Action::SendTo { .. } | Action::CloseFile(_) => {}
                 Action::Notify(notice) => self.notices.push(notice),
             });
         }

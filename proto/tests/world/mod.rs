@@ -14,11 +14,12 @@ use std::{
 };
 
 use papo_proto::{
+    disk::DiskError,
     identity::{Identity, Key},
     limits::Limits,
     machine::{
-        Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordCheck, PasswordOutcome, Refusal,
-        Seq,
+        Action, CloseHow, Closed, ConnId, Event, Interface, ListenerId, Machine, Outbox, PasswordCheck,
+        PasswordOutcome, Refusal, Seq,
     },
     names::Name,
     peer::{
@@ -235,7 +236,11 @@ impl World {
         }
         let wall = Wall(1_800_000_000_000).plus(self.now.since_start());
         self.queue.push_back(Step::Event(node, epoch, Event::Wall(wall)));
-        self.queue.push_back(Step::Event(node, epoch, Event::Interfaces(vec!["127.0.0.1".parse().expect("an ip")])));
+        self.queue.push_back(Step::Event(
+            node,
+            epoch,
+            Event::Interfaces(vec![Interface::alone("127.0.0.1".parse().expect("an ip"))]),
+        ));
         self.settle();
     }
 
@@ -641,6 +646,15 @@ impl World {
                 let addresses = host.parse().map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
                 self.queue.push_back(Step::Event(node, epoch, Event::Resolved { request, addresses }));
             }
+            Action::Bind { socket, .. } => {
+                let refused = Event::Refused { id: socket.0, reason: Refusal::Denied };
+                self.queue.push_back(Step::Event(node, epoch, refused));
+            }
+            Action::Disk { request, .. } => {
+                let denied = Event::Disk { request, result: Err(DiskError::Denied) };
+                self.queue.push_back(Step::Event(node, epoch, denied));
+            }
+            Action::SendTo { .. } | Action::CloseFile(_) => {}
             Action::Notify(_) => unreachable!("notices are taken first"),
         }
     }

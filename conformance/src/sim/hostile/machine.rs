@@ -103,7 +103,10 @@ impl Machine for Hostile {
             | Event::Interfaces(_)
             | Event::Committed(_)
             | Event::PasswordChecked { .. }
-            | Event::Resolved { .. } => {}
+            | Event::Resolved { .. }
+            | Event::Bound { .. }
+            | Event::Datagram { .. }
+            | Event::Disk { .. } => {}
         }
     }
 

@@ -188,7 +188,12 @@ impl World {
             Action::Commit { seq, changes } => self.commits.push_back((seq, changes)),
             Action::CheckPassword { request, check } => self.checks.push_back((request, check)),
             Action::Notify(notice) => self.notices.push(notice),
-            Action::Connect { .. } | Action::Resolve { .. } => panic!("a tracker dials nobody"),
+            Action::Connect { .. }
+            | Action::Resolve { .. }
+            | Action::Bind { .. }
+            | Action::SendTo { .. }
+            | Action::Disk { .. }
+            | Action::CloseFile(_) => panic!("a tracker dials nobody, and has no files"),
         }
     }
 
