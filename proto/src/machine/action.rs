@@ -59,7 +59,7 @@ pub enum Action<Notice, Change> {
         /// What becomes of the bytes that are queued.
         how: CloseHow,
     },
-    /// Ask for one [`Event::Writable`].
+    /// Ask for one [`Event::Writable`](super::Event::Writable).
     WantWrite(ConnId),
     /// Whether to read from a connection. At first it is read.
     Reading(ConnId, bool),
