@@ -662,3 +662,44 @@ fn who_left_a_room_while_nobody_told_is_greeted_again_when_it_is_back() {
     world.pass(A_WHILE);
     assert_eq!(world.heard(bia), ["ana: 1"]);
 }
+
+#[test]
+fn who_is_unblocked_while_nobody_is_logged_in_is_called_after_the_next_login() {
+    let mut world = World::default();
+    let tracker = world.tracker(100);
+    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
+    world.done(bia, Request::Block { user: name("ana") });
+    // Started again, bia does not know where ana is.
+    world.kill(bia);
+    world.restart_by_key(bia);
+    world.say_later(ana, user("bia"), "1");
+    world.pass(A_WHILE);
+    world.done(bia, Request::Logout);
+    world.done(bia, Request::Unblock { user: name("ana") });
+    world.pass(A_WHILE);
+    assert!(world.heard(bia).is_empty());
+    world.done(bia, Request::Login(credentials("bia", "secret", false)));
+    world.pass(A_WHILE);
+    assert_eq!(world.heard(bia), ["ana: 1"]);
+}
+
+#[test]
+fn who_was_turned_away_for_its_new_key_is_called_when_that_is_trusted() {
+    let mut world = World::default();
+    let tracker = world.tracker(100);
+    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
+    world.done(bia, Request::Whois { user: name("ana") });
+    world.kill(ana);
+    let (address, key) = (world.listens_at(tracker), Some(world.key(tracker)));
+    let ana = world.peer_with(11, "ana", |start| {
+        start.tracker = Some(TrackerAddress { host: address.ip().to_string(), port: address.port(), key });
+        start.credentials = Some(credentials("ana", "secret", false));
+    });
+    world.done(bia, Request::Whois { user: name("ana") });
+    world.say_later(ana, user("bia"), "1");
+    world.pass(A_WHILE);
+    assert!(world.heard(bia).is_empty());
+    world.done(bia, Request::Trust { user: name("ana") });
+    world.pass(A_WHILE);
+    assert_eq!(world.heard(bia), ["ana: 1"]);
+}

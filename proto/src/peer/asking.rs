@@ -342,16 +342,21 @@ impl Peer {
         let person = self.people.entry(&id);
         let name = person.name.clone();
         if person.blocked {
-            person.held = false;
-            // Whoever was turned away keeps away until it is called.
-            person.wanted = true;
-            person.redial.reset();
             self.people.set_blocked(&id, false);
             self.changes.push(Change::Blocked { realm: id.0, name: id.1.clone(), blocked: false });
-            self.consider_dial(now, &id);
+            self.call_again(now, &id);
         }
         self.note(Note::Blocked { user: name, blocked: false });
         self.outcome(token, None);
+    }
+
+    /// Someone is welcome again. Whoever was turned away keeps away until it is called, now or after the next login.
+    fn call_again(&mut self, now: Time, id: &PersonId) {
+        let person = self.people.entry(id);
+        person.held = false;
+        person.wanted = true;
+        person.redial.reset();
+        self.consider_dial(now, id);
     }
 
     fn verify(&mut self, now: Time, token: u64, user: Name) {
@@ -376,11 +381,8 @@ impl Peer {
         if let (Some(old), Some(new)) = (pinned, changed) {
             self.move_waiting(&id, old, new);
             self.pin(&id, new);
-            let person = self.people.entry(&id);
-            person.redial.reset();
-            // What the former key wanted, the new one need not.
-            person.held = false;
-            self.consider_dial(now, &id);
+            // Whatever the former key wanted: it may have been turned away, too.
+            self.call_again(now, &id);
             // It may have been linked as a stranger before.
             self.adopt_link(now, &id, new);
             if let Some(conn) = self.links.up(&new) {

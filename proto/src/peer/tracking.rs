@@ -1,6 +1,9 @@
 //! The tracker's side of a peer: dialling it, logging in, its answers, and what it pushes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{
     change::{Change, Realm},
@@ -463,7 +466,8 @@ impl Peer {
             self.outcome(token, None);
         }
         let receivers = self.outbox.receivers().filter_map(|key| self.person_with(key));
-        for id in receivers.collect::<Vec<_>>() {
+        let wanted = self.people.iter().filter(|(_, person)| person.wanted).map(|(id, _)| id.clone());
+        for id in receivers.chain(wanted).collect::<BTreeSet<_>>() {
             self.consider_dial(now, &id);
             let key = self.people.find(&id).and_then(|person| person.pinned);
             let count = key.map_or(0, |key| if self.links.up(&key).is_none() { self.outbox.waiting(&key) } else { 0 });
