@@ -216,6 +216,7 @@ impl Model {
 
     fn on_kept(&mut self, person: PersonId, fact: &Fact, change: &peer::Change) {
         self.trust.on_kept(&self.known, person, change, &mut self.found);
+        self.requests.on_kept(&self.known, fact, change);
         let released: Vec<Released> = self.known.disks[person].apply(change, &self.known.who.keys[person]);
         self.messages.on_kept(&self.known, person, fact.node, change, &released, &mut self.found);
         self.bounds.on_kept(&self.known, person, change, &mut self.found);

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use papo_proto::{
     names::Name,
-    peer::{Command, Note, Notice, Problem, Request, interface::PeerEvent},
+    peer::{
+        Change, Command, Note, Notice, Problem, Request,
+        interface::{PeerEvent, Target},
+    },
     time::Time,
     tracker,
     wire::room::RoomId,
@@ -53,6 +56,10 @@ pub(super) struct Process {
     stopped: bool,
     /// Tokens that it was asked for after it had stopped.
     late: BTreeSet<u64>,
+    /// Who turned it away: it does not dial them again before its person asks for it.
+    turned_away: BTreeSet<Name>,
+    /// Whom it calls, since they are welcome again.
+    calls: BTreeSet<Name>,
 }
 
 /// Something that a process was asked.
@@ -87,6 +94,16 @@ impl Requests {
         self.held.contains(&(person, user.clone()))
     }
 
+    /// Whether someone was turned away by a user, and has not asked for it again.
+    pub(super) fn is_turned_away(&self, person: PersonId, user: &Name) -> bool {
+        self.running(person).is_some_and(|(_, process)| process.turned_away.contains(user))
+    }
+
+    /// Whether someone thought better of a user, and calls it. Started again, it does not know that any more.
+    pub(super) fn calls(&self, person: PersonId, user: &Name) -> bool {
+        self.running(person).is_some_and(|(_, process)| process.calls.contains(user))
+    }
+
     /// The process that a person runs now.
     pub(super) fn running(&self, person: PersonId) -> Option<(NodeId, &Process)> {
         let node = *self.running.get(&person)?;
@@ -110,6 +127,8 @@ impl Requests {
                 logins: 0,
                 stopped: false,
                 late: BTreeSet::new(),
+                turned_away: BTreeSet::new(),
+                calls: BTreeSet::new(),
             },
         );
     }
@@ -142,6 +161,23 @@ impl Requests {
         }
     }
 
+    /// A change is about to be on a person's disk: whoever is welcome again is called.
+    pub(super) fn on_kept(&mut self, known: &Known, fact: &Fact, change: &Change) {
+        let Some(process) = self.processes.get_mut(&fact.node) else { return };
+        let pins = &known.disks[process.person].pins;
+        match change {
+            Change::Pinned { realm, name, key } if pins.get(&(*realm, name.clone())).is_none_or(|pin| pin == key) => {}
+            Change::Pinned { name, .. } | Change::Blocked { name, blocked: false, .. } => {
+                process.turned_away.remove(name);
+                process.calls.insert(name.clone());
+            }
+            Change::Blocked { name, blocked: true, .. } => {
+                process.calls.remove(name);
+            }
+            _ => {}
+        }
+    }
+
     /// A person was told something: the request that has its outcome by it.
     pub(super) fn on_told(&mut self, fact: &Fact, notice: &Notice, found: &mut Found) -> Option<Done> {
         let node = fact.node;
@@ -159,8 +195,14 @@ impl Requests {
                     format!("person {}: token {token} has an outcome again, or was never asked", process.person)
                 });
                 let asked = open?;
-                if let (Request::Disconnect { user }, None) = (&asked.request, problem) {
-                    self.held.insert((process.person, user.clone()));
+                match (&asked.request, problem) {
+                    (Request::Disconnect { user }, None) => {
+                        self.held.insert((process.person, user.clone()));
+                    }
+                    (Request::Say { to: Target::User(user), .. }, None) => {
+                        process.turned_away.remove(user);
+                    }
+                    _ => {}
                 }
                 let begun = matches!(asked.request, Request::Login(_) | Request::Register(_));
                 if begun && process.session == Session::Away && problem.is_some() {
@@ -172,6 +214,10 @@ impl Requests {
             Notice::Stopped { .. } => process.stopped = true,
             Notice::Peer { what: PeerEvent::Linked, user, .. } => {
                 self.held.remove(&(process.person, user.clone()));
+                process.turned_away.remove(user);
+            }
+            Notice::Note(Note::Refused { user }) => {
+                process.turned_away.insert(user.clone());
             }
             Notice::LoggedIn { user, .. } => {
                 found.check(process.may_begin_anew(), SESSIONS_ALTERNATE, || {

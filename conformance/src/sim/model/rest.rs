@@ -224,7 +224,8 @@ impl View<'_> {
     fn check_arrived(&self, person: PersonId, other: PersonId, found: &mut Found) {
         let key = &self.known.who.keys[other];
         let waiting = self.known.disks[person].waiting_for(key);
-        found.check(waiting == 0 || !self.can_talk(person, other), EVERYTHING_ARRIVES, || {
+        let expected = self.can_talk(person, other) && self.someone_dials(person, other);
+        found.check(waiting == 0 || !expected, EVERYTHING_ARRIVES, || {
             format!("{waiting} messages of person {person} wait for person {other}, who is there")
         });
     }
@@ -236,6 +237,20 @@ impl View<'_> {
             return false;
         };
         here == there && self.accepts(one, other, here, theirs) && self.accepts(other, one, here, mine)
+    }
+
+    /// Whether someone who has something for another has not been turned away, or the other dials.
+    fn someone_dials(&self, person: PersonId, other: PersonId) -> bool {
+        let (Some((tracker, mine)), Some((_, theirs))) = (self.logged_in(person), self.logged_in(other)) else {
+            return false;
+        };
+        let called = self.requests.calls(other, mine) || self.share_room(tracker, mine, theirs);
+        called || !self.requests.is_turned_away(person, theirs)
+    }
+
+    fn share_room(&self, tracker: TrackerId, one: &Name, other: &Name) -> bool {
+        let has = |members: &[(Name, Time)], name: &Name| members.iter().any(|(member, _)| member == name);
+        self.known.directories[tracker].rooms.values().any(|room| has(&room.members, one) && has(&room.members, other))
     }
 
     /// Whether someone talks to an account of its tracker: it has the pinned key, and neither is refused.
@@ -263,9 +278,7 @@ impl View<'_> {
                 let (Some((tracker, mine)), Some((_, theirs))) = (self.logged_in(one), self.logged_in(other)) else {
                     continue;
                 };
-                let rooms = &self.known.directories[tracker].rooms;
-                let has = |members: &[(Name, Time)], name: &Name| members.iter().any(|(member, _)| member == name);
-                let share = rooms.values().any(|room| has(&room.members, mine) && has(&room.members, theirs));
+                let share = self.share_room(tracker, mine, theirs);
                 let linked = count(one, other) == 1;
                 found.check(linked || !share || !self.can_talk(one, other), ONE_LINK_A_PAIR, || {
                     format!("person {one} and person {other} share a room and have no link")

@@ -593,6 +593,31 @@ fn at_rest_everything_has_arrived_and_was_told() {
 }
 
 #[test]
+fn at_rest_whoever_was_turned_away_waits_to_be_called_and_whoever_unblocks_calls_while_it_runs() {
+    let mut stage = Stage::in_a_room();
+    let realm = Realm::Tracker(stage.cast.trackers[0].identity.key());
+    let (ana, bia) = (stage.name(0), stage.name(1));
+    let blocks = |blocked| vec![Change::Blocked { realm, name: ana.clone(), blocked }];
+    stage.says_privately(0, 1, 1, "papagaio #1");
+    stage.keeps(1, blocks(true));
+    stage.told(0, Notice::Note(Note::Refused { user: bia.clone() }));
+    stage.asks(0, Request::Delete { room: stage.room() });
+    stage.tracker_keeps(vec![tracker::Change::RoomRemoved { room: stage.room_id() }]);
+    stage.keeps(1, blocks(false));
+    stage.rests(1);
+    stage.broken(rest::EVERYTHING_ARRIVES);
+    // Started again, bia does not know that it is to call.
+    stage.person(1, What::Ended);
+    stage.person(1, What::Started(stage.ip(1)));
+    stage.logs_in(1);
+    stage.rests(1);
+    stage.broken_nothing();
+    stage.done(0, Request::Say { to: Target::User(bia), text: "papagaio #2".to_owned() });
+    stage.rests(1);
+    stage.broken(rest::EVERYTHING_ARRIVES);
+}
+
+#[test]
 fn at_rest_no_request_waits_for_longer_than_requests_may_take() {
     let mut stage = Stage::in_a_room();
     stage.asks(0, Request::Drain);
