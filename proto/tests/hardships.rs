@@ -513,40 +513,6 @@ fn strangers_fill_no_memory_and_leave_room_for_accounts() {
 }
 
 #[test]
-fn a_link_that_was_ended_on_purpose_is_not_dialled_again_when_its_other_end_comes_back() {
-    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
-    world.done(ana, Request::Disconnect { user: name("bia") });
-    world.cut_between(tracker, bia);
-    world.cut_between(tracker, ana);
-    world.pass(Duration::from_secs(120));
-    assert_eq!(world.connections_between(ana, bia), 0);
-    world.say(ana, user("bia"), "again");
-    world.pass(A_WHILE);
-    assert_eq!(world.heard(bia), ["ana: again"]);
-}
-
-#[test]
-fn a_stranger_whose_key_is_accepted_for_an_account_is_in_its_rooms_at_once() {
-    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
-    let (address, key) = (world.listens_at(tracker), Some(world.key(tracker)));
-    let phone = world.peer_with(50, "bia", |start| {
-        start.tracker = Some(TrackerAddress { host: address.ip().to_string(), port: address.port(), key });
-    });
-    let address = world.listens_at(ana);
-    world.done(phone, Request::Connect { address });
-    world.kill(bia);
-    world.say(ana, sala(), "1");
-    world.done(phone, Request::Login(credentials("bia", "secret", false)));
-    world.pass(Duration::from_secs(1));
-    assert!(world.heard(phone).is_empty(), "not before its key is accepted");
-    world.done(ana, Request::Trust { user: name("bia") });
-    world.pass(Duration::from_secs(1));
-    assert_eq!(world.heard(phone), ["ana: 1"]);
-    world.say(phone, sala(), "2");
-    assert_eq!(world.heard(ana), ["bia: 2"]);
-}
-
-#[test]
 fn who_was_a_stranger_while_the_tracker_was_away_is_known_by_its_account_after_it() {
     let mut world = World::default();
     let tracker = world.tracker(100);
@@ -592,32 +558,6 @@ fn callers_whom_nobody_asked_for_take_half_of_the_links_at_most() {
 }
 
 #[test]
-fn a_key_that_is_trusted_is_dialled_whatever_the_former_one_wanted() {
-    let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
-    let device = |world: &mut World, number, text: &str| {
-        let address = world.listens_at(tracker);
-        let key = Some(world.key(tracker));
-        world.peer_with(number, text, |start| {
-            start.tracker = Some(TrackerAddress { host: address.ip().to_string(), port: address.port(), key });
-            start.credentials = Some(credentials(text, "secret", false));
-        })
-    };
-    // Bia does not accept ana's new key, and tells it to stay away.
-    world.kill(ana);
-    let ana = device(&mut world, 11, "ana");
-    world.pass(A_WHILE);
-    world.ask(ana, say(sala(), "1"));
-    // Bia has a new device, too, and knows nothing of that.
-    world.kill(bia);
-    let bia = device(&mut world, 12, "bia");
-    world.pass(A_WHILE);
-    world.done(ana, Request::Trust { user: name("bia") });
-    world.pass(A_WHILE);
-    assert_eq!(world.connections_between(ana, bia), 1);
-    assert_eq!(world.heard(bia), ["ana: 1"]);
-}
-
-#[test]
 fn what_was_not_taken_before_the_roster_came_is_not_acknowledged_by_what_follows_it() {
     let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
     world.done(bia, Request::Leave { room: name("sala") });
@@ -635,20 +575,6 @@ fn what_was_not_taken_before_the_roster_came_is_not_acknowledged_by_what_follows
 }
 
 #[test]
-fn what_was_said_to_whoever_blocked_its_author_arrives_when_that_is_over() {
-    let mut world = World::default();
-    let tracker = world.tracker(100);
-    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
-    world.done(bia, Request::Block { user: name("ana") });
-    world.say_later(ana, user("bia"), "1");
-    world.pass(A_WHILE);
-    assert!(world.heard(bia).is_empty());
-    world.done(bia, Request::Unblock { user: name("ana") });
-    world.pass(A_WHILE);
-    assert_eq!(world.heard(bia), ["ana: 1"]);
-}
-
-#[test]
 fn who_left_a_room_while_nobody_told_is_greeted_again_when_it_is_back() {
     let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
     world.done(bia, Request::Logout);
@@ -659,47 +585,6 @@ fn who_left_a_room_while_nobody_told_is_greeted_again_when_it_is_back() {
     world.done(ana, Request::Join { room: name("sala") });
     world.say(ana, sala(), "1");
     world.delay_from(tracker, bia, false);
-    world.pass(A_WHILE);
-    assert_eq!(world.heard(bia), ["ana: 1"]);
-}
-
-#[test]
-fn who_is_unblocked_while_nobody_is_logged_in_is_called_after_the_next_login() {
-    let mut world = World::default();
-    let tracker = world.tracker(100);
-    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
-    world.done(bia, Request::Block { user: name("ana") });
-    // Started again, bia does not know where ana is.
-    world.kill(bia);
-    world.restart_by_key(bia);
-    world.say_later(ana, user("bia"), "1");
-    world.pass(A_WHILE);
-    world.done(bia, Request::Logout);
-    world.done(bia, Request::Unblock { user: name("ana") });
-    world.pass(A_WHILE);
-    assert!(world.heard(bia).is_empty());
-    world.done(bia, Request::Login(credentials("bia", "secret", false)));
-    world.pass(A_WHILE);
-    assert_eq!(world.heard(bia), ["ana: 1"]);
-}
-
-#[test]
-fn who_was_turned_away_for_its_new_key_is_called_when_that_is_trusted() {
-    let mut world = World::default();
-    let tracker = world.tracker(100);
-    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
-    world.done(bia, Request::Whois { user: name("ana") });
-    world.kill(ana);
-    let (address, key) = (world.listens_at(tracker), Some(world.key(tracker)));
-    let ana = world.peer_with(11, "ana", |start| {
-        start.tracker = Some(TrackerAddress { host: address.ip().to_string(), port: address.port(), key });
-        start.credentials = Some(credentials("ana", "secret", false));
-    });
-    world.done(bia, Request::Whois { user: name("ana") });
-    world.say_later(ana, user("bia"), "1");
-    world.pass(A_WHILE);
-    assert!(world.heard(bia).is_empty());
-    world.done(bia, Request::Trust { user: name("ana") });
     world.pass(A_WHILE);
     assert_eq!(world.heard(bia), ["ana: 1"]);
 }
