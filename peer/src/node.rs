@@ -149,6 +149,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         machine: Peer::start(start),
         store: Box::new(store),
         passwords: None,
+        disk: None,
         on_notice: on_peer_notice(Arc::clone(&inbox), tracker),
         recorder,
     });

@@ -11,7 +11,8 @@
 //!
 //! Each [`Ask`] is answered once, by [`Answer`] or [`DiskError`]; those of one id are worked off in order. A **note** is
 //! a few bytes that stand beside a stage or a source and are written after what they speak of: they survive the end of
-//! the process at once, and a loss of power as they were at the last [`Ask::Sync`].
+//! the process at once, and a loss of power as they were at the last [`Ask::Sync`]. That of a source speaks of what
+//! somebody else keeps, and is never synced: after a loss of power it may be an older one, or none.
 //!
 //! Invariant: nothing outside of the received files is created, and nothing there is ever replaced.
 
@@ -40,7 +41,8 @@ pub struct Scan {
     pub tree: bool,
     /// For a file itself with an empty path; for a directory all that is in it, parents before what is in them.
     pub entries: Vec<(Entry, Stamp)>,
-    /// Links and special files, and names that are no text: as many as were passed over, and the first of them.
+    /// Links and special files, names that are no text, and in a directory what may not be read: as many as were
+    /// passed over, and the first of them.
     pub skipped: Skipped,
 }
 
@@ -112,7 +114,9 @@ pub enum Ask {
         /// machine; the host checks again that they stay inside.
         entries: Vec<Entry>,
     },
-    /// Write a part of a stage's stream, and then its note: [`Answer::Done`].
+    /// Write a part of a stage's stream, and then its note: [`Answer::Done`]. What is before it has to be there: the
+    /// first write begins where the note says, or earlier, and each other at most where the one before ended.
+    /// [`DiskError::Tampered`] where something is missing.
     Write {
         /// The stage.
         file: FileId,
@@ -132,6 +136,8 @@ pub enum Ask {
     },
     /// Give a stage whose stream is whole its name among the received files, durably; where something has that name,
     /// `name (1)` and so on: [`Answer::Published`]. Its id is closed, whatever the answer; on an error the stage stays.
+    /// What is kept under its key stays until it is discarded, too: so whoever ended before noting the answer opens the
+    /// stage once more, finds its last note, and gets the same answer to the same question.
     Publish {
         /// The stage.
         file: FileId,

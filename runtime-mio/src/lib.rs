@@ -24,8 +24,8 @@
 //! accepted connections at [`Options::connections_max`], a turn's work at the constants of `reactor` and `sockets`; a
 //! connection that is being closed is gone after [`FLUSH_MAX`].
 //!
-//! Invariant: nothing blocks the reactor's thread. Commits, Argon2 and name lookup have threads of their own, which
-//! answer through a waker.
+//! Invariant: nothing blocks the reactor's thread. Commits, Argon2, name lookup and files have threads of their own,
+//! which answer through a waker.
 //!
 //! Invariant: machines share the reactor and nothing else. Each has its own ids, outbox, store and recording; they talk
 //! through sockets like strangers.
@@ -34,6 +34,7 @@ mod clock;
 mod connection;
 pub mod data_dir;
 pub mod diagnostics;
+mod disk;
 mod interfaces;
 mod listener;
 mod node;
@@ -43,6 +44,7 @@ mod sockets;
 mod workers;
 
 pub use connection::FLUSH_MAX;
+pub use disk::Disk;
 pub use node::{Control, Ended, Handle, Node, NotTaken, PasswordWork, Store, StoreError};
 pub use reactor::{Fatal, Options, Reactor};
 pub use recorder::Recorder;

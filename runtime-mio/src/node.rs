@@ -23,6 +23,7 @@ use papo_proto::{
 };
 
 use crate::{
+    disk::{self, Disk},
     reactor::Fatal,
     recorder::Recorder,
     sockets::Sockets,
@@ -54,6 +55,8 @@ pub struct Node<M: Machine> {
     pub store: Box<dyn Store<M::Change>>,
     /// Checks passwords; run on two worker threads. Without it, no password matches.
     pub passwords: Option<Arc<PasswordWork>>,
+    /// Where its files are. Without it, everything that it asks of a disk is denied.
+    pub disk: Option<Disk>,
     /// Hears its notices, on the reactor's thread: it must not block.
     #[expect(clippy::type_complexity, reason = "an alias would hide what a host is to write")]
     pub on_notice: Box<dyn FnMut(M::Notice, &mut Control<M::Command>)>,
@@ -169,7 +172,7 @@ pub(crate) trait Driven {
     fn deadline(&self) -> Option<Time>;
     /// Whether it is stopped and everything that it wanted kept is kept.
     fn is_finished(&self) -> bool;
-    /// Waits for its store to be closed.
+    /// Waits for its store to be closed, and for what it asked of its disk.
     fn finish(&mut self);
 }
 
@@ -182,6 +185,9 @@ pub(crate) struct Running<M: Machine> {
     store: Option<Box<dyn Store<M::Change>>>,
     /// From then on.
     commits: Option<Commits<M::Change>>,
+    disk: Option<Disk>,
+    /// Likewise.
+    files: Option<disk::Running>,
     passwords: Option<Arc<PasswordWork>>,
     #[expect(clippy::type_complexity, reason = "as in Node")]
     on_notice: Box<dyn FnMut(M::Notice, &mut Control<M::Command>)>,
@@ -206,6 +212,8 @@ where
             out: Outbox::default(),
             store: Some(node.store),
             commits: None,
+            disk: node.disk,
+            files: None,
             passwords: node.passwords,
             on_notice: node.on_notice,
             recorder: node.recorder,
@@ -239,7 +247,7 @@ where
     }
 
     fn apply(&mut self, host: &mut Host<'_>) {
-        let Self { number, out, commits, passwords, on_notice, control, .. } = self;
+        let Self { number, out, commits, files, passwords, on_notice, control, .. } = self;
         let number = *number;
         out.drain_with(|action, bytes| match action {
             Action::Listen { listener, address } => host.sockets.listen(number, listener, address),
@@ -256,8 +264,16 @@ where
             }
             Action::Resolve { request, host: name, port } => host.workers.resolve(number, request, name, port),
             Action::Bind { socket, .. } => host.sockets.refuse(number, socket.0),
-            Action::Disk { request, .. } => host.workers.deny(number, request),
-            Action::SendTo { .. } | Action::CloseFile(_) => {}
+            Action::Disk { request, ask } => match files {
+                Some(files) => files.ask(request, ask),
+                None => host.workers.deny(number, request),
+            },
+            Action::CloseFile(file) => {
+                if let Some(files) = files {
+                    files.close(file);
+                }
+            }
+            Action::SendTo { .. } => {}
             Action::Notify(notice) => on_notice(notice, control),
         });
     }
@@ -270,6 +286,9 @@ where
     fn start(&mut self, replies: &Replies) -> io::Result<()> {
         if let Some(store) = self.store.take() {
             self.commits = Some(Commits::start(self.number, store, replies.clone())?);
+        }
+        if let Some(disk) = self.disk.take() {
+            self.files = Some(disk::Running::start(self.number, disk, replies.clone())?);
         }
         Ok(())
     }
@@ -308,6 +327,9 @@ where
     fn finish(&mut self) {
         if let Some(commits) = &mut self.commits {
             commits.finish();
+        }
+        if let Some(files) = &mut self.files {
+            files.finish();
         }
     }
 }

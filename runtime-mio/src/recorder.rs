@@ -118,6 +118,7 @@ mod tests {
             machine: Idle,
             store: Box::new(Idle),
             passwords: None,
+            disk: None,
             on_notice: Box::new(|(), _| {}),
             recorder: Some(recorder),
         });

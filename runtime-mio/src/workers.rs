@@ -44,7 +44,7 @@ pub(crate) struct Replies {
 }
 
 impl Replies {
-    fn send(&self, node: usize, answer: Answer) {
+    pub(crate) fn send(&self, node: usize, answer: Answer) {
         // A reactor that has ended hears nothing more.
         if self.answers.send((node, answer)).is_ok() {
             let _ = self.waker.wake();
@@ -224,7 +224,7 @@ fn work<C: 'static>(node: usize, mut store: Box<dyn Store<C>>, commits: &Receive
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -132,6 +132,7 @@ impl Hosting {
             machine: Tracker::start(self.start),
             store: Box::new(self.database),
             passwords: Some(Arc::new(passwords::check)),
+            disk: None,
             on_notice: Box::new(on_notice),
             recorder,
         }

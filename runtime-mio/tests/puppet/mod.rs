@@ -16,8 +16,10 @@ use std::{
 };
 
 use papo_proto::{
+    disk::{Answer, Ask, DiskError},
     machine::{
-        Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, OddIds, Outbox, PasswordCheck, Refusal, Seq,
+        Action, CloseHow, Closed, ConnId, Event, FileId, ListenerId, Machine, OddIds, Outbox, PasswordCheck, Refusal,
+        Seq,
     },
     time::Time,
 };
@@ -64,6 +66,9 @@ pub(crate) enum Order {
     Commit(Vec<u32>),
     Check(PasswordCheck),
     Resolve(String, u16),
+    /// The id that it opens, if any, is put in by the machine, which tells it.
+    Disk(Ask),
+    CloseFile(FileId),
     WakeAfterMs(u64),
     /// Answered by [`Told::Pong`]: what was ordered before is under way.
     Ping,
@@ -182,6 +187,15 @@ impl Marionette {
                 let request = self.ids.next_request();
                 out.push(Action::Resolve { request, host, port });
             }
+            Order::Disk(mut ask) => {
+                if let Ask::OpenSource { file, .. } | Ask::OpenStage { file, .. } = &mut ask {
+                    *file = self.ids.next_file();
+                    out.notify(Told::Minted(file.0));
+                }
+                let request = self.ids.next_request();
+                out.push(Action::Disk { request, ask });
+            }
+            Order::CloseFile(file) => out.push(Action::CloseFile(file)),
             Order::WakeAfterMs(ms) => {
                 let deadline = now + Duration::from_millis(ms);
                 self.deadline = Some(deadline);
@@ -246,6 +260,7 @@ pub(crate) fn node(habits: Habits, store: impl Store<u32>) -> (Node<Marionette>,
         machine: Marionette::start(habits),
         store: Box::new(store),
         passwords: None,
+        disk: None,
         on_notice: Box::new(move |notice, control| {
             if notice == Told::Stopped {
                 control.stop();
@@ -440,6 +455,22 @@ impl Puppet {
             Event::Refused { id, reason } if *id == of => Some(*reason),
             _ => None,
         })
+    }
+
+    /// What the disk answers next.
+    #[track_caller]
+    pub(crate) fn answer(&self) -> Result<Answer, DiskError> {
+        self.wait_for(|_, event| match event {
+            Event::Disk { result, .. } => Some(result.clone()),
+            _ => None,
+        })
+    }
+
+    /// What the disk answers to that, when nothing else is asked.
+    #[track_caller]
+    pub(crate) fn ask(&self, ask: Ask) -> Result<Answer, DiskError> {
+        self.order(Order::Disk(ask));
+        self.answer()
     }
 
     /// So many bytes of the connection.

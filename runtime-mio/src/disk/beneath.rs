@@ -1,0 +1,154 @@
+//! Directories by descriptor, and what is in them by a path that follows no link and leads nowhere else.
+//!
+//! Linux resolves a whole path that way in one call (`openat2`). Where there is none, or a sandbox forbids it, the path
+//! is walked component by component with `O_NOFOLLOW`: slower, and as strict.
+//!
+//! Invariant: nothing here resolves `..`, an absolute path or a symbolic link, so nothing that somebody plants or swaps
+//! in while a path is walked leads outside of the directory that it started from.
+
+use std::{
+    ffi::OsStr,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Component, Path},
+};
+
+#[cfg(target_os = "linux")]
+use rustix::fs::ResolveFlags;
+use rustix::{
+    fs::{AtFlags, FileType, Mode, OFlags, Stat},
+    io::Errno,
+};
+
+/// For whoever opens a directory to look into it.
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
+/// On the way to something else a directory need not be readable.
+#[cfg(target_os = "linux")]
+const WAY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
+#[cfg(not(target_os = "linux"))]
+const WAY: OFlags = DIRECTORY;
+
+/// Which calls of the system are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Means {
+    /// The best that there are; where one is missing, what does the same in more steps.
+    Best,
+    /// Those that every system has.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the best fall back on them one by one; tests want them alone"))]
+    Portable,
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub(super) struct Dir {
+    fd: OwnedFd,
+    means: Means,
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Dir {
+    /// The directory at a path that the person named, links and all.
+    pub(super) fn named(path: &Path, means: Means) -> Result<Self, Errno> {
+        let fd = rustix::fs::open(path, DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { fd, means })
+    }
+
+    /// The directory at an absolute path that has no link in it.
+    pub(super) fn resolved(path: &Path, means: Means) -> Result<Self, Errno> {
+        let root = Self { fd: rustix::fs::open("/", WAY | OFlags::CLOEXEC, Mode::empty())?, means };
+        root.open_dir(path.strip_prefix("/").map_err(|_| Errno::INVAL)?)
+    }
+
+    /// Which calls are used on it.
+    pub(super) const fn means(&self) -> Means {
+        self.means
+    }
+
+    /// A directory in this one; itself by an empty path.
+    pub(super) fn open_dir(&self, path: impl AsRef<Path>) -> Result<Self, Errno> {
+        Ok(Self { fd: self.open(path, DIRECTORY, Mode::empty())?, means: self.means })
+    }
+
+    /// What a path in this directory names.
+    pub(super) fn open(&self, path: impl AsRef<Path>, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+        let path = path.as_ref();
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if path.as_os_str().is_empty() {
+            return rustix::fs::openat(&self.fd, ".", flags, mode);
+        }
+        if self.means == Means::Best {
+            match self.open_at_once(path, flags, mode) {
+                // An old kernel; a sandbox that knows the call not; directories that were moved meanwhile.
+                Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {}
+                other => return other,
+            }
+        }
+        self.open_in_steps(path, flags, mode)
+    }
+
+    /// What a path in this directory names, without opening it.
+    pub(super) fn stat(&self, name: &str) -> Result<Stat, Errno> {
+        debug_assert!(!name.contains('/'), "a link on the way would be followed");
+        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_at_once(&self, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        steps(path)?;
+        rustix::fs::openat2(&self.fd, path, flags, mode, resolve)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_at_once(&self, _: &Path, _: OFlags, _: Mode) -> Result<OwnedFd, Errno> {
+        Err(Errno::NOSYS)
+    }
+
+    fn open_in_steps(&self, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+        let steps = steps(path)?;
+        let (last, way) = steps.split_last().ok_or(Errno::INVAL)?;
+        let mut at = None;
+        for step in way {
+            let from = at.as_ref().unwrap_or(&self.fd);
+            at = Some(rustix::fs::openat(from, *step, WAY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?);
+        }
+        rustix::fs::openat(at.as_ref().unwrap_or(&self.fd), *last, flags, mode)
+    }
+
+    /// Removes what has that name, with all that is in it; nothing where there is nothing.
+    pub(super) fn remove_all(&self, name: &OsStr) -> Result<(), Errno> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            // Linux says the one, POSIX the other, of a directory.
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(error) => return Err(error),
+        }
+        let inside = self.open_dir(name)?;
+        for entry in rustix::fs::Dir::read_from(&inside.fd)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                inside.remove_all(std::os::unix::ffi::OsStrExt::from_bytes(name))?;
+            }
+        }
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+            Err(Errno::NOENT) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// The components of a path that stays beneath.
+fn steps(path: &Path) -> Result<Vec<&OsStr>, Errno> {
+    let step = |component| if let Component::Normal(name) = component { Ok(name) } else { Err(Errno::INVAL) };
+    path.components().map(step).collect()
+}
+
+/// What something is.
+pub(super) fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}

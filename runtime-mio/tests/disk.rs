@@ -1,0 +1,194 @@
+//! Real files behind a machine: what it asks of its disk is answered once, in order, and never on the reactor's thread.
+
+mod puppet;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use papo_proto::{
+    disk::{Answer, Ask, BLOCK_BYTES_MAX, DiskError, Scan, Stamp},
+    machine::FileId,
+    wire::transfer::{Entry, EntryKind},
+};
+use papo_runtime_mio::Disk;
+use puppet::{Habits, Kept, OPTIONS, Order, Puppet, Running, finish, node, run, run_nodes};
+use tempfile::TempDir;
+
+/// Put in by the puppet.
+const ANY: FileId = FileId(0);
+
+/// A machine with a disk in a directory of its own.
+struct Fixture {
+    temp: TempDir,
+    puppet: Puppet,
+    running: Running,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let disk = Disk { received: temp.path().join("received"), notes: temp.path().join("notes") };
+        let (running, [puppet]) = run_nodes(
+            OPTIONS,
+            [move || {
+                let (mut node, told) = node(Habits::default(), Kept::default());
+                node.disk = Some(disk);
+                (node, told)
+            }],
+        );
+        Self { temp, puppet, running }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.temp.path().join(name)
+    }
+
+    #[track_caller]
+    fn scan(&self, path: &Path) -> Scan {
+        let path = path.to_str().expect("it is text").to_owned();
+        match self.puppet.ask(Ask::Scan { path, entries_max: 1000, paths_bytes_max: 100_000 }) {
+            Ok(Answer::Scanned(scan)) => scan,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Opens something and returns its id and its note.
+    #[track_caller]
+    fn open(&self, ask: Ask) -> (FileId, Vec<u8>) {
+        self.puppet.order(Order::Disk(ask));
+        let file = FileId(self.puppet.minted());
+        match self.puppet.answer() {
+            Ok(Answer::Opened { note }) => (file, note),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn open_source(&self, path: &Path, entries: Vec<(Entry, Stamp)>) -> (FileId, Vec<u8>) {
+        let path = path.to_str().expect("it is text").to_owned();
+        self.open(Ask::OpenSource { file: ANY, path, entries, key: "out1".to_owned() })
+    }
+
+    #[track_caller]
+    fn open_stage(&self, entries: Vec<Entry>) -> (FileId, Vec<u8>) {
+        self.open(Ask::OpenStage { file: ANY, key: "in1".to_owned(), entries })
+    }
+
+    fn stop(self) {
+        self.puppet.stop();
+        finish(self.running);
+    }
+}
+
+fn file(path: &str, size: u64) -> Entry {
+    Entry { path: path.to_owned(), kind: EntryKind::File { size, executable: false } }
+}
+
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at % 251) as u8).collect()
+}
+
+#[test]
+fn a_directory_is_scanned_read_staged_and_published_as_it_was() {
+    let fixture = Fixture::new();
+    let source = fixture.path("source");
+    fs::create_dir_all(source.join("deep/er")).expect("it is made");
+    fs::create_dir(source.join("empty")).expect("it is made");
+    fs::write(source.join("deep/er/big"), pattern(3 * BLOCK_BYTES_MAX + 1)).expect("it is written");
+    fs::write(source.join("deep/none"), "").expect("it is written");
+    fs::write(source.join("small"), "small").expect("it is written");
+    let scan = fixture.scan(&source);
+    assert_eq!((scan.name.as_str(), scan.tree, scan.entries.len()), ("source", true, 6));
+    let entries = scan.entries.iter().map(|(entry, _)| entry.clone()).collect::<Vec<_>>();
+    let (from, note) = fixture.open_source(&source, scan.entries);
+    assert_eq!(note, b"");
+    let (to, note) = fixture.open_stage(entries);
+    assert_eq!(note, b"");
+    let total = 3 * BLOCK_BYTES_MAX + 1 + 5;
+    for offset in (0..total).step_by(BLOCK_BYTES_MAX) {
+        let bytes = BLOCK_BYTES_MAX.min(total - offset);
+        let offset = offset as u64;
+        let Ok(Answer::Read(bytes)) = fixture.puppet.ask(Ask::Read { file: from, offset, bytes }) else {
+            panic!("it can be read");
+        };
+        let note = offset.to_be_bytes().to_vec();
+        assert_eq!(fixture.puppet.ask(Ask::Write { file: to, offset, bytes, note }), Ok(Answer::Done));
+    }
+    assert_eq!(fixture.puppet.ask(Ask::Sync { file: to }), Ok(Answer::Done));
+    assert!(!fixture.path("received/source").exists(), "it has no name yet");
+    let path = fixture.path("received/source").to_str().expect("it is text").to_owned();
+    let published = fixture.puppet.ask(Ask::Publish { file: to, name: "source".to_owned() });
+    assert_eq!(published, Ok(Answer::Published { path }));
+    let received = fixture.path("received/source");
+    assert_eq!(fs::read(received.join("deep/er/big")).expect("it is there"), pattern(3 * BLOCK_BYTES_MAX + 1));
+    assert_eq!(fs::read(received.join("deep/none")).expect("it is there"), b"");
+    assert_eq!(fs::read(received.join("small")).expect("it is there"), b"small");
+    assert!(received.join("empty").is_dir());
+    assert_eq!(fixture.puppet.ask(Ask::Discard { key: "in1".to_owned() }), Ok(Answer::Done));
+    let left = fs::read_dir(fixture.path("received")).expect("it is there").count();
+    assert_eq!(left, 1, "the stage is gone");
+    fixture.puppet.order(Order::CloseFile(from));
+    fixture.stop();
+}
+
+#[test]
+fn what_is_asked_of_one_thing_is_answered_in_order() {
+    let fixture = Fixture::new();
+    let (file, _) = fixture.open_stage(vec![file("", 1000)]);
+    let write = |offset: u8| Ask::Write { file, offset: offset.into(), bytes: vec![offset], note: vec![offset] };
+    let mut orders = (0..100).map(|offset| Order::Disk(write(offset))).collect::<Vec<_>>();
+    orders.push(Order::Disk(Ask::Publish { file, name: "x".to_owned() }));
+    orders.push(Order::Disk(Ask::Space));
+    fixture.puppet.order(Order::All(orders));
+    let mut answers = (0..102).map(|_| fixture.puppet.answer()).collect::<Vec<_>>();
+    // How much room there is depends on nothing else.
+    let space = answers.iter().position(|answer| matches!(answer, Ok(Answer::Space { .. }))).expect("it is answered");
+    let _ = answers.remove(space);
+    assert_eq!(answers.pop(), Some(Err(DiskError::Tampered)), "the stream is not whole");
+    assert!(answers.iter().all(|answer| *answer == Ok(Answer::Done)));
+    // Closed by publishing, whatever the answer; the stage stays.
+    let (again, note) = fixture.open_stage(vec![self::file("", 1000)]);
+    assert_eq!((note, again != file), (vec![99], true));
+    fixture.stop();
+}
+
+#[test]
+fn what_was_asked_is_done_before_the_reactor_ends() {
+    let fixture = Fixture::new();
+    let (file, _) = fixture.open_stage(vec![self::file("", 100)]);
+    let write = |offset: u8| Ask::Write { file, offset: offset.into(), bytes: vec![offset], note: vec![offset] };
+    let mut orders = (0..100).map(|offset| Order::Disk(write(offset))).collect::<Vec<_>>();
+    orders.push(Order::Disk(Ask::Publish { file, name: "x".to_owned() }));
+    orders.push(Order::Stop);
+    fixture.puppet.order(Order::All(orders));
+    let Fixture { temp, running, .. } = fixture;
+    finish(running);
+    let expected = (0..100).collect::<Vec<u8>>();
+    assert_eq!(fs::read(temp.path().join("received/x")).expect("it is published"), expected);
+}
+
+#[test]
+fn a_machine_without_a_disk_is_denied_everything() {
+    let (running, [puppet]) = run(OPTIONS, [Habits::default()]);
+    assert_eq!(puppet.ask(Ask::Space), Err(DiskError::Denied));
+    puppet.stop();
+    finish(running);
+}
+
+#[test]
+fn an_id_that_is_not_open_is_nothing() {
+    let fixture = Fixture::new();
+    for ask in [
+        Ask::Read { file: FileId(77), offset: 0, bytes: 0 },
+        Ask::Sync { file: FileId(77) },
+        Ask::Publish { file: FileId(77), name: "x".to_owned() },
+    ] {
+        assert_eq!(fixture.puppet.ask(ask), Err(DiskError::Tampered));
+    }
+    let (file, _) = fixture.open_stage(vec![self::file("", 1)]);
+    fixture.puppet.order(Order::CloseFile(file));
+    assert_eq!(fixture.puppet.ask(Ask::Sync { file }), Err(DiskError::Tampered));
+    fixture.stop();
+}
