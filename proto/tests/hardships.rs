@@ -588,3 +588,21 @@ fn who_left_a_room_while_nobody_told_is_greeted_again_when_it_is_back() {
     world.pass(A_WHILE);
     assert_eq!(world.heard(bia), ["ana: 1"]);
 }
+
+#[test]
+fn what_waited_for_its_turn_when_its_receiver_left_is_not_acknowledged_by_what_follows_it() {
+    let (mut world, tracker, [ana, bia, carl]) = in_a_room(["ana", "bia", "carl"]);
+    // The answer waits at bia for the question, which does not come.
+    world.delay_from(carl, bia, true);
+    world.ask(carl, say(sala(), "question"));
+    world.ask(ana, say(sala(), "answer"));
+    // Ana does not hear that bia leaves, and its greeting only after it has said more.
+    world.delay_from(tracker, ana, true);
+    world.done(bia, Request::Leave { room: name("sala") });
+    world.delay_from(bia, ana, true);
+    world.done(bia, Request::Join { room: name("sala") });
+    world.ask(ana, say(sala(), "more"));
+    world.delay_from(bia, ana, false);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.heard(bia), ["ana: answer", "ana: more"]);
+}

@@ -161,10 +161,17 @@ impl Link {
         let follows_missed = self.missed.get(&room).is_some_and(|first| *first < seq);
         if is_shared && !follows_missed {
             self.missed.remove(&room);
-        } else if !is_shared && !follows_missed && self.missed.len() < EARLY_ROOMS_MAX {
-            self.missed.insert(room, seq);
+        } else if !is_shared && !follows_missed {
+            self.note_missed(room, seq);
         }
         is_shared && !follows_missed
+    }
+
+    /// An entry of a room was not taken, or not kept when this peer left; nor is what follows it.
+    pub fn note_missed(&mut self, room: RoomId, seq: u64) {
+        if self.missed.len() < EARLY_ROOMS_MAX || self.missed.contains_key(&room) {
+            self.missed.insert(room, seq);
+        }
     }
 
     /// The other end greets anew in a room, so it has dropped what was not taken there.

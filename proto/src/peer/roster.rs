@@ -156,9 +156,13 @@ impl Peer {
             let count = self.outbox.drop_place(&key, Some(id));
             self.note_dropped(key, count);
         }
-        for (_, conn) in self.links.all_up().collect::<Vec<_>>() {
+        for (key, conn) in self.links.all_up().collect::<Vec<_>>() {
             if let Some(link) = self.links.find_mut(conn) {
                 link.pause_room(id);
+                // What came and waited for its turn goes with the log. Its author may not hear of this stay's end.
+                if let Some(seq) = room.log.first_waiting(&key) {
+                    link.note_missed(id, seq);
+                }
             }
         }
         self.ask_after(now, room.members);

@@ -210,6 +210,12 @@ impl Log {
         }
     }
 
+    /// The number of the first entry of someone's that waits for its turn.
+    #[must_use]
+    pub fn first_waiting(&self, author: &Key) -> Option<u64> {
+        self.waiting.get(author)?.front().map(|first| first.entry.entry.seq)
+    }
+
     /// When the first waiting entry is released at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
