@@ -126,6 +126,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         name: settings.user.clone(),
         listen: settings.listen,
         any_port: settings.any_port,
+        auto_accept: false,
         tracker,
         trust_new: settings.trust_new,
         credentials,

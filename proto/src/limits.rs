@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
+    disk::BLOCK_BYTES_MAX,
     machine::WRITABLE_BYTES_MAX,
     names::NAME_BYTES_MAX,
     wire::{
@@ -153,6 +154,30 @@ limits! {
     contacts_max: usize = 20_000;
     /// At the end of input, and on leaving a room: the wait for acknowledgements.
     drain_ms_max: u64 = 10_000;
+    /// Transfers of a peer that have not ended, both ways.
+    transfers_max: usize = 4_096;
+    /// Transfers that run at once, each way; others wait for them.
+    transfers_running_max: usize = 8;
+    /// Offers to a peer that are undecided.
+    offers_max: usize = 1_024;
+    /// Offers to a peer that are undecided, from one person.
+    offers_per_person_max: usize = 16;
+    /// Transfers to a peer that have ended and are remembered, should the sender ask again.
+    transfers_ended_max: usize = 1_024;
+    /// Entries of one directory that is transferred.
+    entries_max: usize = 65_536;
+    /// The longest manifest of a directory that is transferred.
+    manifest_bytes_max: usize = 4 * 1024 * 1024;
+    /// Manifests of all transfers that run, each way; a transfer with a longer one runs alone.
+    manifests_bytes_max: usize = 8 * 1024 * 1024;
+    /// What of a transfer may be on its way and not yet kept by the receiver.
+    unkept_bytes_max: usize = 1024 * 1024;
+    /// Between two syncs of what is received, so the most that a loss of power costs.
+    unsynced_bytes_max: usize = 64 * 1024 * 1024;
+    /// What is read of a file ahead of what was sent.
+    read_ahead_bytes_max: usize = 2 * BLOCK_BYTES_MAX;
+    /// Between two notices of a transfer's progress.
+    progress_told_ms: u64 = 100;
     /// The longest text that can be said.
     text_bytes_max: usize = TEXT_BYTES_MAX;
 }
@@ -188,6 +213,10 @@ const _: () = {
     assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
     assert!(DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max <= 800, "a terminal selects below 1024");
     assert!(DEFAULT.entries_waiting_bytes_max >= 16 * TEXT_BYTES_MAX, "what comes at once may come in another order");
+    assert!(DEFAULT.unkept_bytes_max >= 2 * BLOCK_BYTES_MAX, "a block is on its way while another is written");
+    assert!(DEFAULT.read_ahead_bytes_max >= BLOCK_BYTES_MAX, "a block can be read");
+    assert!(DEFAULT.manifest_bytes_max <= DEFAULT.manifests_bytes_max, "no manifest is longer than all");
+    assert!(DEFAULT.offers_per_person_max <= DEFAULT.offers_max && DEFAULT.offers_max <= DEFAULT.transfers_max);
     assert!(TEXT_BYTES_MAX + 1024 <= MESSAGE_BYTES_MAX, "a text with all around it fits a frame");
     assert!(
         ROOM_CAPACITY_MAX * (2 + NAME_BYTES_MAX) + 1024 <= MESSAGE_BYTES_MAX,

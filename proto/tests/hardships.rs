@@ -51,6 +51,7 @@ fn who_could_not_listen_has_nothing_to_close_at_the_end() {
         name: name("ana"),
         listen: "127.0.0.1:6061".parse().expect("an address"),
         any_port: false,
+        auto_accept: false,
         tracker: None,
         trust_new: false,
         credentials: None,

@@ -22,6 +22,10 @@ use papo_proto::{
             PasswordHash, PeerRow, Profile, ROOM_CAPACITY_MAX, ROOMS_PER_USER_MAX, RoomEvent, RoomRow, RoomState,
             STATUS_BYTES_MAX, Status, StatusText, TOKEN_BYTES_MAX, ToTracker, Token,
         },
+        transfer::{
+            Audience, CHUNK_BYTES_MAX, Chunk, FILE_NAME_BYTES_MAX, Hash, Offer, PATH_BYTES_MAX, Reason, SIZE_MAX,
+            TransferId,
+        },
     },
 };
 use proptest::prelude::*;
@@ -410,6 +414,7 @@ fn every_message_from_a_tracker_has_the_document_s_bytes() {
 #[test]
 fn every_message_of_a_link_has_the_document_s_bytes() {
     let first = entry(1, vec![], "oi");
+    let transfer = TransferId([0x22; 16]);
     Block::new("ToPeer").check_messages(&[
         ToPeer::Ping { nonce: 7 },
         ToPeer::Pong { nonce: 7 },
@@ -422,6 +427,25 @@ fn every_message_of_a_link_has_the_document_s_bytes() {
         },
         ToPeer::PrivateAck { have: Have { log: 0xa1, seq: 5 } },
         ToPeer::Bye { reason: Goodbye::Duplicate },
+        ToPeer::Offer {
+            transfer,
+            offer: Offer {
+                name: text("fotos"),
+                tree: true,
+                executable: false,
+                size: 5,
+                files: 2,
+                manifest: 21,
+                audience: Audience::All,
+            },
+        },
+        ToPeer::Accept { transfer, stream: 1, offset: 3, prefix: Hash([7; 32]) },
+        ToPeer::Chunk { stream: 1, offset: 3, bytes: Chunk::new(*b"oi").expect("short") },
+        ToPeer::Credit { stream: 1, up_to: 0x0010_0003 },
+        ToPeer::End { stream: 1, sha256: Hash([7; 32]) },
+        ToPeer::Whole { transfer },
+        ToPeer::Pause { transfer, paused: true },
+        ToPeer::Cancel { transfer, reason: Reason::Full },
     ]);
 }
 
@@ -480,6 +504,7 @@ proptest! {
 #[test]
 fn the_tables_of_the_document_have_the_code_s_numbers() {
     let limits = Limits::DEFAULT;
+    let millions = |number: usize| format!("{},{:03},{:03}", number / 1_000_000, number / 1000 % 1000, number % 1000);
     let thousands = |number: usize| {
         if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
     };
@@ -502,6 +527,11 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
         format!("| rows of a page | {PAGE_ROWS_MAX} |"),
         format!("| parents, heads | {PARENTS_MAX} |"),
         format!("| {} |", Failure::ALL.len()),
+        format!("| name of a file, path in a manifest | {FILE_NAME_BYTES_MAX}, {} bytes |", thousands(PATH_BYTES_MAX)),
+        format!("| bytes of a chunk | {} bytes |", thousands(CHUNK_BYTES_MAX)),
+        format!("| size of a transfer | 2^{} bytes |", SIZE_MAX.ilog2()),
+        format!("1 MiB ({} bytes) beyond `offset`", millions(limits.unkept_bytes_max)),
+        format!("A peer holds {} offers of one person", limits.offers_per_person_max),
         format!("When nothing at all was heard for {} s", limits.silence_ms_max / 1000),
         format!("within {} seconds of the connection's opening", limits.handshake_ms_max / 1000),
         format!("within {} s of the handshake", limits.login_ms_max / 1000),
@@ -515,7 +545,9 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
 
 #[test]
 fn the_code_refers_to_sections_that_the_document_has() {
-    for section in ["Notation", "Channel", "Tracker", "Rooms", "Entries", "Links", "Names", "Limits", "Test vectors"] {
+    for section in
+        ["Notation", "Channel", "Tracker", "Rooms", "Entries", "Links", "Transfers", "Names", "Limits", "Test vectors"]
+    {
         assert!(DOCUMENT.contains(&format!("\n## {section}\n")), "no section {section}");
     }
 }

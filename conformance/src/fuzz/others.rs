@@ -163,7 +163,15 @@ impl World {
             | ToPeer::EntryAck { .. }
             | ToPeer::Private { .. }
             | ToPeer::PrivateAck { .. }
-            | ToPeer::Bye { .. } => {}
+            | ToPeer::Bye { .. }
+            | ToPeer::Offer { .. }
+            | ToPeer::Accept { .. }
+            | ToPeer::Chunk { .. }
+            | ToPeer::Credit { .. }
+            | ToPeer::End { .. }
+            | ToPeer::Whole { .. }
+            | ToPeer::Pause { .. }
+            | ToPeer::Cancel { .. } => {}
         }
     }
 

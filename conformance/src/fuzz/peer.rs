@@ -131,6 +131,7 @@ impl Story {
             name: named(ME),
             listen: if flags & 1 == 0 { address(6061) } else { SocketAddr::from(([0, 0, 0, 0], 6061)) },
             any_port: flags & 2 == 0,
+            auto_accept: false,
             tracker: (flags & 0x1c != 0).then(|| TrackerAddress {
                 host: "tracker.example".to_owned(),
                 port: 6060,
@@ -288,7 +289,14 @@ impl Story {
                 | Change::EntriesAcknowledged { .. }
                 | Change::PrivateAcknowledged { .. }
                 | Change::ReceiverDropped { .. }
-                | Change::ReceiverMoved { .. } => {}
+                | Change::ReceiverMoved { .. }
+                | Change::TransferOffered { .. }
+                | Change::TransferAccepted { .. }
+                | Change::TransferManifest { .. }
+                | Change::TransferPaused { .. }
+                | Change::TransferWhole { .. }
+                | Change::TransferEnded { .. }
+                | Change::TransferForgotten { .. } => {}
             }
             self.state.apply(change, self.start.limits.entries_known_max);
         }
@@ -504,7 +512,15 @@ impl Story {
             | ToPeer::Pong { .. }
             | ToPeer::Hello { .. }
             | ToPeer::RoomHello { .. }
-            | ToPeer::Bye { .. } => {}
+            | ToPeer::Bye { .. }
+            | ToPeer::Offer { .. }
+            | ToPeer::Accept { .. }
+            | ToPeer::Chunk { .. }
+            | ToPeer::Credit { .. }
+            | ToPeer::End { .. }
+            | ToPeer::Whole { .. }
+            | ToPeer::Pause { .. }
+            | ToPeer::Cancel { .. } => {}
         }
     }
 

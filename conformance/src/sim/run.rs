@@ -319,6 +319,7 @@ impl Run {
             name: part.name.clone(),
             listen: SocketAddr::new(part.ip, PEER_PORT),
             any_port: true,
+            auto_accept: false,
             tracker: part.tracker_address.clone(),
             trust_new: false,
             credentials: part.tracker.map(|_| {

@@ -146,6 +146,7 @@ fn weight(notice: &Notice) -> usize {
         Notice::Peers { peers } | Notice::Users { users: peers, .. } => peers.len(),
         Notice::Rooms { rooms } => rooms.iter().map(|room| 1 + room.members.len()).sum(),
         Notice::Room { members, .. } => members.len(),
+        Notice::Transfers { rows } => rows.len(),
         _ => 0,
     };
     512 + rows * 256
@@ -153,7 +154,10 @@ fn weight(notice: &Notice) -> usize {
 
 /// What is lost without harm: whoever wants to know how things stand can ask.
 const fn is_passing(notice: &Notice) -> bool {
-    matches!(notice, Notice::Room { .. } | Notice::Peer { .. } | Notice::Note(_) | Notice::Failed(_))
+    matches!(
+        notice,
+        Notice::Room { .. } | Notice::Peer { .. } | Notice::Progress { .. } | Notice::Note(_) | Notice::Failed(_)
+    )
 }
 
 #[cfg(test)]

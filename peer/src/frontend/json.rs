@@ -20,7 +20,7 @@ use serde_json::{Value, json, ser::Formatter};
 
 use super::{
     event::{Event, Info, Speed},
-    sentences,
+    files, sentences,
 };
 
 /// The lines of an event, each with its line break; none for what scripts are not told.
@@ -109,6 +109,31 @@ fn notice(notice: &Notice) -> Option<Value> {
             json!({ "event": "notice", "code": sentences::note_code(note), "text": sentences::note(note) })
         }
         Notice::Failed(problem) => error(problem.code(), &sentences::problem(problem)),
+        Notice::Offer { transfer, from, room, scope, name, tree, size, files, accepted } => json!({
+            "event": "offer", "transfer": transfer, "from": from, "room": room,
+            "scope": scope_word(room.is_some(), *scope), "name": name, "directory": tree, "size": size,
+            "files": files, "accepted": accepted,
+        }),
+        Notice::Offered { transfer, to, name, tree, size, files, waiting } => json!({
+            "event": "offered", "transfer": transfer, "to": to, "name": name, "directory": tree, "size": size,
+            "files": files, "waiting": waiting,
+        }),
+        Notice::Progress { transfer, done, total } => {
+            json!({ "event": "progress", "transfer": transfer, "done": done, "total": total })
+        }
+        Notice::Received { transfer, from, path, sha256, renamed } => json!({
+            "event": "received", "transfer": transfer, "path": path, "sha256": sha256, "from": from,
+            "renamed": renamed,
+        }),
+        Notice::Sent { transfer, to, name } => {
+            json!({ "event": "sent", "transfer": transfer, "to": to, "name": name })
+        }
+        Notice::TransferEnded { transfer, incoming, user, name, reason, by_us } => json!({
+            "event": "transfer_ended", "transfer": transfer, "incoming": incoming, "user": user, "name": name,
+            "reason": reason, "by_us": by_us,
+            "text": files::ended(*transfer, *incoming, user, name, *reason, *by_us),
+        }),
+        Notice::Transfers { rows } => json!({ "event": "transfers", "transfers": rows }),
         Notice::Stopped { unacknowledged } => {
             let text = sentences::stopped(*unacknowledged)?;
             json!({ "event": "notice", "code": "undelivered", "text": text, "messages": unacknowledged })
@@ -119,15 +144,19 @@ fn notice(notice: &Notice) -> Option<Value> {
 }
 
 fn message(incoming: &Incoming) -> Value {
-    let scope = match (&incoming.room, incoming.scope) {
-        (Some(_), _) => "room",
-        (None, Some(Scope::All)) => "all",
-        (None, Some(Scope::Private) | None) => "private",
-    };
+    let scope = scope_word(incoming.room.is_some(), incoming.scope);
     json!({
         "event": "message", "id": incoming.id, "from": incoming.from, "room": incoming.room, "scope": scope,
         "text": incoming.text, "at": time(incoming.at), "gap": incoming.gap,
     })
+}
+
+const fn scope_word(in_room: bool, scope: Option<Scope>) -> &'static str {
+    match (in_room, scope) {
+        (true, _) => "room",
+        (false, Some(Scope::All)) => "all",
+        (false, Some(Scope::Private) | None) => "private",
+    }
 }
 
 fn peer(peer: &PeerSeen) -> Value {

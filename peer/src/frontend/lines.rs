@@ -9,7 +9,7 @@ use papo_proto::{
     peer::{
         Note, Notice,
         change::Incoming,
-        interface::{PeerSeen, RoomSeen, Target},
+        interface::{PeerSeen, RoomSeen, Target, TransferSeen},
     },
     time::Wall,
     wire::peer::Scope,
@@ -17,7 +17,7 @@ use papo_proto::{
 
 use super::{
     event::{Event, Info},
-    sentences,
+    files, sentences,
 };
 
 /// Something to be seen.
@@ -124,8 +124,21 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         Notice::Stopped { unacknowledged } => {
             sentences::stopped(*unacknowledged).map(|text| Shown::Notice(one(text))).into_iter().collect()
         }
+        Notice::Offer { transfer, from, name, tree, size, files: count, accepted, .. } => {
+            plain(files::offer(*transfer, from, (name, *tree, *size, *count), *accepted))
+        }
+        Notice::Offered { transfer, to, name, tree, size, files: count, waiting } => {
+            plain(files::offered(*transfer, to, (name, *tree, *size, *count), *waiting))
+        }
+        Notice::Received { from, path, renamed, .. } => plain(files::received(from, path, *renamed)),
+        Notice::Sent { to, name, .. } => plain(files::sent(to, name)),
+        Notice::TransferEnded { transfer, incoming, user, name, reason, by_us } => {
+            plain(files::ended(*transfer, *incoming, user, name, *reason, *by_us))
+        }
+        Notice::Transfers { rows } => vec![transfer_table(rows)],
         // That all went as it should is the usual thing; what is late is told when it is no longer.
         Notice::Delivered { .. }
+        | Notice::Progress { .. }
         | Notice::UnknownTracker { .. }
         | Notice::PasswordNeeded { .. }
         | Notice::Outcome { .. } => Vec::new(),
@@ -146,6 +159,11 @@ fn message(incoming: &Incoming, me: &Name) -> Message {
 fn peer_table(peers: &[PeerSeen]) -> Shown {
     let rows = peers.iter().map(|peer| sentences::peer_row(peer).map(Line::from)).collect();
     Shown::Table { columns: sentences::PEER_COLUMNS, rows, empty: sentences::NO_PEERS }
+}
+
+fn transfer_table(transfers: &[TransferSeen]) -> Shown {
+    let rows = transfers.iter().map(|seen| files::row(seen).map(Line::from)).collect();
+    Shown::Table { columns: files::COLUMNS, rows, empty: files::NONE }
 }
 
 fn room_table(rooms: &[RoomSeen]) -> Shown {

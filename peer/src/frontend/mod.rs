@@ -2,7 +2,7 @@
 //!
 //! - [`commands`]: what is typed → a request.
 //! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
-//! - [`event`]: what is shown; [`sentences`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
+//! - [`event`]: what is shown; [`sentences`], [`files`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
 //! - [`inbox`]: what waits to be handled, bounded.
 //! - [`piped`] and [`terminal`]: the two that read and write.
 //!
@@ -11,6 +11,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod event;
+pub(crate) mod files;
 #[cfg(test)]
 mod forgery_tests;
 pub(crate) mod help;

@@ -22,6 +22,7 @@ use papo_proto::{
 use super::{
     commands::Mistake,
     event::{Info, Speed, Trouble},
+    files,
     help::{self, usage},
 };
 
@@ -348,6 +349,10 @@ pub(crate) fn note(note: &Note) -> String {
         Note::Trusted { user, key } => format!("the key {} of {user} is accepted", key.short()),
         Note::Blocked { user, blocked: true } => format!("{user} is blocked; /unblock {user} takes it back"),
         Note::Blocked { user, blocked: false } => format!("{user} is no longer blocked"),
+        Note::Skipped { name, skipped } => files::skipped(name, skipped),
+        Note::TransferPaused { transfer, user, paused: true } => format!("{user} holds transfer {transfer}"),
+        Note::TransferPaused { transfer, user, paused: false } => format!("{user} lets transfer {transfer} go on"),
+        Note::OffersRefused { user } => format!("{user} offers too much at once; some of it was refused"),
     }
 }
 
@@ -368,6 +373,10 @@ pub(crate) const fn note_code(note: &Note) -> &'static str {
         Note::Trusted { .. } => "trusted",
         Note::Blocked { blocked: true, .. } => "blocked",
         Note::Blocked { blocked: false, .. } => "unblocked",
+        Note::Skipped { .. } => "skipped",
+        Note::TransferPaused { paused: true, .. } => "paused",
+        Note::TransferPaused { paused: false, .. } => "resumed",
+        Note::OffersRefused { .. } => "offers_refused",
     }
 }
 
@@ -431,6 +440,19 @@ pub(crate) fn problem(problem: &Problem) -> String {
         Problem::TimedOut => "it took too long".to_owned(),
         Problem::TooManyRequests => "too much is under way: wait for an answer first".to_owned(),
         Problem::OutOfRange => failure(Failure::OutOfRange).to_owned(),
+        Problem::UnknownTransfer { transfer } => format!("there is no transfer {transfer}: /transfers lists them"),
+        Problem::NotAnOffer { transfer } => format!("transfer {transfer} is no offer to you that waits for an answer"),
+        Problem::NotAccepted { transfer } => format!("transfer {transfer} is not accepted yet: /accept {transfer}"),
+        Problem::TooManyTransfers { max } => {
+            format!("there would be more than {max} transfers: wait until some have ended, or /cancel them")
+        }
+        Problem::File { path, error } => format!("{} can't be sent: {}", quoted(path), files::disk(*error)),
+        Problem::ReceivedFiles { transfer, error } => {
+            format!("transfer {transfer} can't be received: {}", files::disk(*error))
+        }
+        Problem::NoSpace { transfer, needed, free } => {
+            format!("transfer {transfer} needs {needed} bytes, and {free} are free: make room, then /accept {transfer}")
+        }
         Problem::Stopping => "papo is about to end".to_owned(),
     }
 }

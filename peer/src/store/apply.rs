@@ -143,6 +143,13 @@ pub(super) fn change(to: &Transaction<'_>, change: &Change) -> Result<()> {
             )?;
             run(to, "DELETE FROM waiting WHERE receiver = ?1", params![from.to_string()])
         }
+        Change::TransferOffered { .. }
+        | Change::TransferAccepted { .. }
+        | Change::TransferManifest { .. }
+        | Change::TransferPaused { .. }
+        | Change::TransferWhole { .. }
+        | Change::TransferEnded { .. }
+        | Change::TransferForgotten { .. } => Ok(()),
     }
 }
 

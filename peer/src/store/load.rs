@@ -61,6 +61,8 @@ pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> 
             &[&shown.cast_signed()],
             incoming,
         )?,
+        transfers: Vec::new(),
+        transfers_numbered: 0,
     })
 }
 

@@ -10,6 +10,7 @@ use super::{
     session::{Asked, Stage},
 };
 use crate::{
+    disk::DiskError,
     identity::verification_digits,
     names::Name,
     time::Time,
@@ -76,6 +77,19 @@ impl Peer {
             Request::Drain => {
                 self.draining.insert(token, Draining::All);
                 self.expire(now, token, self.limits.drain_ms_max);
+            }
+            Request::Send { path, .. } => {
+                let problem = Problem::File { path, error: DiskError::Other };
+                self.outcome(token, Some(problem));
+            }
+            Request::Accept { transfer }
+            | Request::Reject { transfer }
+            | Request::Pause { transfer }
+            | Request::Resume { transfer }
+            | Request::Cancel { transfer } => self.outcome(token, Some(Problem::UnknownTransfer { transfer })),
+            Request::Transfers => {
+                self.tell(Notice::Transfers { rows: Vec::new() });
+                self.outcome(token, None);
             }
         }
     }

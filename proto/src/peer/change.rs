@@ -9,6 +9,7 @@ use crate::{
     wire::{
         peer::{Have, PrivateMessage, Scope},
         room::{CreationRecord, EntryId, RoomId, SignedEntry},
+        transfer::{Hash, Offer, Reason, TransferId},
     },
 };
 
@@ -157,6 +158,108 @@ pub enum Change {
         /// The accepted one.
         to: Key,
     },
+    /// A transfer was offered, by this peer or to it.
+    TransferOffered {
+        /// What is kept of it.
+        transfer: Transfer,
+    },
+    /// This peer takes a transfer.
+    TransferAccepted {
+        /// Its number.
+        transfer: u64,
+        /// Whether what is executable there is so here.
+        executable: bool,
+    },
+    /// More of a transfer's manifest has arrived.
+    TransferManifest {
+        /// Its number.
+        transfer: u64,
+        /// What follows what was there.
+        #[serde(with = "crate::hex::bytes")]
+        bytes: Vec<u8>,
+    },
+    /// This peer holds a transfer, or lets it go on.
+    TransferPaused {
+        /// Its number.
+        transfer: u64,
+        /// Whether it is held.
+        paused: bool,
+    },
+    /// All of a transfer has arrived and is as it was sent; it is about to be given its name.
+    TransferWhole {
+        /// Its number.
+        transfer: u64,
+        /// The SHA-256 of its stream.
+        sha256: Hash,
+    },
+    /// A transfer has ended. What is kept of it from now on is what the other end may ask for again.
+    TransferEnded {
+        /// Its number.
+        transfer: u64,
+        /// How; `None` where it has arrived.
+        reason: Option<Reason>,
+    },
+    /// Nothing of a transfer is needed any more.
+    TransferForgotten {
+        /// Its number.
+        transfer: u64,
+    },
+}
+
+/// What is kept of one transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Counts the transfers of this peer, both ways, from 1.
+    pub number: u64,
+    /// Names it for both ends.
+    pub id: TransferId,
+    /// The other end.
+    pub with: Key,
+    /// The other end's name when it was offered.
+    pub user: Name,
+    /// What it is.
+    pub offer: Offer,
+    /// Whether this peer holds it.
+    pub paused: bool,
+    /// Which way it goes, and how far it has come.
+    pub way: Way,
+}
+
+/// Which way a transfer goes, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// From this peer.
+    Outgoing {
+        /// Where it is.
+        path: String,
+        /// SHA-256 over what a scan gave: it is offered as long as another scan gives the same.
+        scanned: Hash,
+        /// Why it ended, where the receiver has not confirmed that.
+        ended: Option<Reason>,
+    },
+    /// To this peer.
+    Incoming(Arrival),
+}
+
+/// How far a transfer to this peer has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrival {
+    /// The person has not decided.
+    Offered,
+    /// It is taken.
+    Accepted {
+        /// Whether what is executable there is so here.
+        executable: bool,
+        /// What has arrived of its manifest.
+        #[serde(with = "crate::hex::bytes")]
+        manifest: Vec<u8>,
+        /// The SHA-256 of its stream, once all of that is there and checked.
+        whole: Option<Hash>,
+    },
+    /// It has ended: what the sender is told when it asks again. Without a reason it has arrived.
+    Ended(Option<Reason>),
 }
 
 /// What is kept of one room.
@@ -235,6 +338,12 @@ pub struct State {
     pub received: u64,
     /// What was received and kept, and may not have been shown before the program ended.
     pub unshown: Vec<Incoming>,
+    /// Transfers, in the order of their numbers.
+    #[serde(default)]
+    pub transfers: Vec<Transfer>,
+    /// The last number given to a transfer; 0 for none.
+    #[serde(default, deserialize_with = "crate::limits::count")]
+    pub transfers_numbered: u64,
 }
 
 impl State {
@@ -344,6 +453,39 @@ impl State {
                     }
                 }
             }
+            Change::TransferOffered { transfer } => {
+                self.transfers_numbered = transfer.number;
+                self.transfers.push(transfer.clone());
+            }
+            Change::TransferAccepted { transfer, executable } => {
+                if let Some(arrival) = self.arrival_mut(*transfer) {
+                    *arrival = Arrival::Accepted { executable: *executable, manifest: Vec::new(), whole: None };
+                }
+            }
+            Change::TransferManifest { transfer, bytes } => {
+                if let Some(Arrival::Accepted { manifest, .. }) = self.arrival_mut(*transfer) {
+                    manifest.extend_from_slice(bytes);
+                }
+            }
+            Change::TransferPaused { transfer, paused } => {
+                if let Some(kept) = self.transfer_mut(*transfer) {
+                    kept.paused = *paused;
+                }
+            }
+            Change::TransferWhole { transfer, sha256 } => {
+                if let Some(Arrival::Accepted { whole, .. }) = self.arrival_mut(*transfer) {
+                    *whole = Some(*sha256);
+                }
+            }
+            Change::TransferEnded { transfer, reason } => {
+                if let Some(kept) = self.transfer_mut(*transfer) {
+                    match &mut kept.way {
+                        Way::Outgoing { ended, .. } => *ended = *reason,
+                        Way::Incoming(arrival) => *arrival = Arrival::Ended(*reason),
+                    }
+                }
+            }
+            Change::TransferForgotten { transfer } => self.transfers.retain(|kept| kept.number != *transfer),
         }
     }
 
@@ -354,6 +496,17 @@ impl State {
 
     fn room_mut(&mut self, room: RoomId) -> Option<&mut RoomLog> {
         self.rooms.iter_mut().find(|kept| kept.record.id() == room)
+    }
+
+    fn transfer_mut(&mut self, number: u64) -> Option<&mut Transfer> {
+        self.transfers.iter_mut().find(|kept| kept.number == number)
+    }
+
+    fn arrival_mut(&mut self, number: u64) -> Option<&mut Arrival> {
+        match &mut self.transfer_mut(number)?.way {
+            Way::Incoming(arrival) => Some(arrival),
+            Way::Outgoing { .. } => None,
+        }
     }
 
     fn know(&mut self, room: RoomId, id: EntryId, parents: Vec<EntryId>, known_max: usize) {

@@ -18,7 +18,11 @@ use crate::{
     names::Name,
     rng::Seed,
     time::Wall,
-    wire::tracker::{PasswordHash, Profile, RoomEvent, Status, StatusText, Token},
+    wire::{
+        peer::Scope,
+        tracker::{PasswordHash, Profile, RoomEvent, Status, StatusText, Token},
+        transfer::{Hash, Reason},
+    },
 };
 
 /// Which tracker.
@@ -66,6 +70,8 @@ pub struct Start {
     pub trust_new: bool,
     /// How to log in at the start.
     pub credentials: Option<Credentials>,
+    /// Accept what people whose digits were compared send; nothing of it may be executed.
+    pub auto_accept: bool,
     /// What is kept.
     pub state: State,
 }
@@ -217,6 +223,40 @@ pub enum Request {
     },
     /// Wait until all that was said is acknowledged by everyone who can be reached, `drain_ms_max` at most.
     Drain,
+    /// Offer a file or a directory: answered by a [`Notice::Offered`] for each receiver. It waits for whoever is away.
+    Send {
+        /// To whom.
+        to: Target,
+        /// An absolute path.
+        path: String,
+    },
+    /// Take what is offered.
+    Accept {
+        /// The number of its [`Notice::Offer`].
+        transfer: u64,
+    },
+    /// Refuse what is offered.
+    Reject {
+        /// Its number.
+        transfer: u64,
+    },
+    /// Hold a transfer, at either end.
+    Pause {
+        /// Its number.
+        transfer: u64,
+    },
+    /// Let a transfer that was held here go on.
+    Resume {
+        /// Its number.
+        transfer: u64,
+    },
+    /// End a transfer, at either end; what arrived of it is dropped.
+    Cancel {
+        /// Its number.
+        transfer: u64,
+    },
+    /// All transfers that have not ended: answered by [`Notice::Transfers`].
+    Transfers,
 }
 
 /// To whom something is said.
@@ -267,6 +307,48 @@ pub struct RoomSeen {
     pub plaintext: bool,
     /// Whether this peer is in it.
     pub joined: bool,
+}
+
+/// A row of the list of transfers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TransferSeen {
+    /// Its number.
+    pub transfer: u64,
+    /// Whether it comes to this peer.
+    pub incoming: bool,
+    /// The other end.
+    pub user: Name,
+    /// What it is called.
+    pub name: String,
+    /// Whether it is a directory.
+    pub tree: bool,
+    /// Its size in bytes.
+    pub total: u64,
+    /// How much of it has arrived.
+    pub done: u64,
+    /// How far it has come.
+    pub phase: Phase,
+}
+
+/// How far a transfer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The receiver has not decided.
+    Offered,
+    /// It waits for the other end, or for transfers before it.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It is held.
+    Paused {
+        /// By this peer.
+        here: bool,
+        /// By the other end, as far as is known.
+        there: bool,
+    },
+    /// All has arrived, and is checked and given its name.
+    Checking,
 }
 
 /// What happened to a link.
@@ -412,6 +494,96 @@ pub enum Notice {
         user: Name,
         /// There and back, in microseconds.
         us: u64,
+    },
+    /// Someone would send something; told again at the next start while it is undecided. To be answered by
+    /// [`Request::Accept`] or [`Request::Reject`], if `accepted` is false.
+    Offer {
+        /// Its number here, never given to another one.
+        transfer: u64,
+        /// Who.
+        from: Name,
+        /// The room to whose members it is sent.
+        room: Option<Name>,
+        /// To whom it is sent, outside of rooms.
+        scope: Option<Scope>,
+        /// What it is called, made harmless.
+        name: String,
+        /// Whether it is a directory.
+        tree: bool,
+        /// Its size in bytes.
+        size: u64,
+        /// How many files it has.
+        files: u32,
+        /// Whether it was accepted at once, as [`Start::auto_accept`] says.
+        accepted: bool,
+    },
+    /// What this peer sends is kept, and offered when its receiver is linked. One for each receiver.
+    Offered {
+        /// Its number here, never given to another one.
+        transfer: u64,
+        /// To whom.
+        to: Name,
+        /// What it is called.
+        name: String,
+        /// Whether it is a directory.
+        tree: bool,
+        /// Its size in bytes.
+        size: u64,
+        /// How many files it has.
+        files: u32,
+        /// Whether it waits for the receiver to come back.
+        waiting: bool,
+    },
+    /// How far a transfer has come: when it begins or goes on, at most 10 times a second, and when all has arrived.
+    Progress {
+        /// Its number.
+        transfer: u64,
+        /// How much has arrived, in bytes, with what was there before.
+        done: u64,
+        /// Its size.
+        total: u64,
+    },
+    /// Something has arrived whole and has its name. One for each transfer.
+    Received {
+        /// Its number.
+        transfer: u64,
+        /// From whom.
+        from: Name,
+        /// Where it is; of a directory, its top.
+        path: String,
+        /// Of a file, its SHA-256; of a directory, that of its stream.
+        sha256: Hash,
+        /// How many names in it were changed, its own included.
+        renamed: u64,
+    },
+    /// A receiver has something whole. One for each transfer.
+    Sent {
+        /// Its number.
+        transfer: u64,
+        /// Who.
+        to: Name,
+        /// What it is called.
+        name: String,
+    },
+    /// A transfer has ended, and nothing of it is kept.
+    TransferEnded {
+        /// Its number.
+        transfer: u64,
+        /// Whether it was coming to this peer.
+        incoming: bool,
+        /// The other end.
+        user: Name,
+        /// What it is called.
+        name: String,
+        /// Why.
+        reason: Reason,
+        /// Whether this end says so.
+        by_us: bool,
+    },
+    /// Answers [`Request::Transfers`].
+    Transfers {
+        /// In the order of their numbers.
+        rows: Vec<TransferSeen>,
     },
     /// How things stand: answers [`Command::Count`].
     Counters {

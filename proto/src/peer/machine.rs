@@ -195,7 +195,19 @@ impl Machine for Peer {
     type Change = Change;
 
     fn start(start: Start) -> Self {
-        let Start { seed, limits, identity, name, listen, any_port, tracker, trust_new, credentials, state } = start;
+        let Start {
+            seed,
+            limits,
+            identity,
+            name,
+            listen,
+            any_port,
+            tracker,
+            trust_new,
+            credentials,
+            auto_accept: _,
+            state,
+        } = start;
         let mut session = Session::new(tracker, Redial::new(&limits));
         session.credentials = credentials;
         let State {
@@ -211,6 +223,8 @@ impl Machine for Peer {
             unacknowledged,
             received,
             unshown,
+            transfers: _,
+            transfers_numbered: _,
         } = state;
         let mut outbox = Outbox::default();
         for kept in unacknowledged {

@@ -4,7 +4,14 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::{error::Fault, identity::Key, machine::Refusal, names::Name, wire::tracker::Failure};
+use crate::{
+    disk::{DiskError, Skipped},
+    error::Fault,
+    identity::Key,
+    machine::Refusal,
+    names::Name,
+    wire::tracker::Failure,
+};
 
 /// Something that the person should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,6 +99,27 @@ pub enum Note {
         user: Name,
         /// Whether.
         blocked: bool,
+    },
+    /// Something within a directory is not sent: links, special files, names that are no text.
+    Skipped {
+        /// The directory.
+        name: String,
+        /// What.
+        skipped: Skipped,
+    },
+    /// The other end holds a transfer, or lets it go on.
+    TransferPaused {
+        /// Its number.
+        transfer: u64,
+        /// The other end.
+        user: Name,
+        /// Whether it is held.
+        paused: bool,
+    },
+    /// Someone offers more than is taken, before what was offered is decided; it was refused. Told once a link.
+    OffersRefused {
+        /// Who.
+        user: Name,
     },
 }
 
@@ -222,6 +250,49 @@ pub enum Problem {
     TooManyRequests,
     /// A number is out of its range.
     OutOfRange,
+    /// No transfer that has not ended has that number.
+    UnknownTransfer {
+        /// The number.
+        transfer: u64,
+    },
+    /// That can be done only to what is offered and was not decided.
+    NotAnOffer {
+        /// The transfer.
+        transfer: u64,
+    },
+    /// That can be done only to what was accepted, or is sent.
+    NotAccepted {
+        /// The transfer.
+        transfer: u64,
+    },
+    /// Too many transfers have not ended.
+    TooManyTransfers {
+        /// How many there may be.
+        max: usize,
+    },
+    /// A file can't be sent.
+    File {
+        /// Its path.
+        path: String,
+        /// Why.
+        error: DiskError,
+    },
+    /// A transfer can't be received.
+    ReceivedFiles {
+        /// The transfer.
+        transfer: u64,
+        /// Why.
+        error: DiskError,
+    },
+    /// There is not enough room for what is offered.
+    NoSpace {
+        /// The transfer.
+        transfer: u64,
+        /// How many bytes it needs.
+        needed: u64,
+        /// How many are free.
+        free: u64,
+    },
     /// The program ends.
     Stopping,
 }
@@ -276,6 +347,21 @@ impl Problem {
             Self::TimedOut => "timed_out",
             Self::TooManyRequests => "too_many_requests",
             Self::OutOfRange => "out_of_range",
+            Self::UnknownTransfer { .. } => "unknown_transfer",
+            Self::NotAnOffer { .. } => "not_an_offer",
+            Self::NotAccepted { .. } => "not_accepted",
+            Self::TooManyTransfers { .. } => "too_many_transfers",
+            Self::File { error, .. } | Self::ReceivedFiles { error, .. } => match error {
+                DiskError::NotFound => "file_not_found",
+                DiskError::Denied => "file_denied",
+                DiskError::Full => "disk_full",
+                DiskError::Changed => "file_changed",
+                DiskError::NotAFile => "not_a_file",
+                DiskError::TooMany => "too_large",
+                DiskError::Tampered => "file_tampered",
+                DiskError::Other => "disk_failed",
+            },
+            Self::NoSpace { .. } => "no_space",
             Self::Stopping => "stopping",
         }
     }

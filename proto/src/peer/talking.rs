@@ -266,7 +266,16 @@ impl Peer {
             ToPeer::EntryAck { room, have } => self.on_acknowledged(conn, key, Some(room), have),
             ToPeer::Private { message } => self.on_private(conn, key, &person, message),
             ToPeer::PrivateAck { have } => self.on_acknowledged(conn, key, None, have),
-            ToPeer::Hello { .. } | ToPeer::Bye { .. } => self.cut(now, conn, Fault::Unexpected, out),
+            ToPeer::Offer { .. }
+            | ToPeer::Accept { .. }
+            | ToPeer::Chunk { .. }
+            | ToPeer::Credit { .. }
+            | ToPeer::End { .. }
+            | ToPeer::Whole { .. }
+            | ToPeer::Pause { .. }
+            | ToPeer::Cancel { .. }
+            | ToPeer::Hello { .. }
+            | ToPeer::Bye { .. } => self.cut(now, conn, Fault::Unexpected, out),
         }
     }
 

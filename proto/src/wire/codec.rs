@@ -1,6 +1,7 @@
 //! How each field is written (PROTOCOL.md, "Notation").
 //!
-//! Integers are big-endian. Text and lists have a `u16` length in front, in bytes and elements. An option is a byte 0,
+//! Integers are big-endian. Text, byte strings and lists have a `u16` length in front, in bytes and
+//! elements. An option is a byte 0,
 //! or a byte 1 and the value. A message is its kind (`u8`) and its fields in order, and nothing after them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -238,6 +239,59 @@ impl Wire for Name {
     }
 }
 
+/// At most `MAX` bytes that are no text.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Bytes<const MAX: usize>(Vec<u8>);
+
+impl<const MAX: usize> Bytes<MAX> {
+    /// Checks their number.
+    ///
+    /// # Errors
+    /// When they are more than `MAX`.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, Malformed> {
+        let bytes = bytes.into();
+        if bytes.len() > MAX { Err(Malformed::TooLarge) } else { Ok(Self(bytes)) }
+    }
+
+    /// Writes what a [`Bytes`] of these would write.
+    ///
+    /// # Panics
+    /// When they are more than `MAX`.
+    pub fn encode_slice(bytes: &[u8], out: &mut Vec<u8>) {
+        assert!(bytes.len() <= MAX, "the caller cuts what it writes");
+        encode_length(bytes.len(), out);
+        out.extend_from_slice(bytes);
+    }
+}
+
+impl<const MAX: usize> std::ops::Deref for Bytes<MAX> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// They are long, and no one's business.
+impl<const MAX: usize> std::fmt::Debug for Bytes<MAX> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bytes({})", self.0.len())
+    }
+}
+
+impl<const MAX: usize> Wire for Bytes<MAX> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        Self::encode_slice(&self.0, out);
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let length = usize::from(u16::decode(reader)?);
+        if length > MAX {
+            return Err(Malformed::TooLarge);
+        }
+        Ok(Self(reader.take(length)?.to_vec()))
+    }
+}
+
 /// A list of at most `MAX` elements.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
@@ -368,7 +422,67 @@ macro_rules! wire_enum {
     };
 }
 
-pub(crate) use {wire_enum, wire_struct};
+/// Defines bytes of a fixed length that are shown, and kept, as hexadecimal.
+macro_rules! hexadecimal {
+    ($(#[$doc:meta])* $name:ident([u8; $bytes:literal])) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(#[serde(with = "crate::hex::array")] pub [u8; $bytes]);
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(&$crate::hex::encode(&self.0))
+            }
+        }
+
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                write!(f, "{}({})", stringify!($name), $crate::hex::encode(&self.0[..4]))
+            }
+        }
+
+        impl $crate::wire::codec::Wire for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.0.encode(out);
+            }
+
+            fn decode(reader: &mut $crate::wire::codec::Reader<'_>) -> Result<Self, $crate::wire::codec::Malformed> {
+                $crate::wire::codec::Wire::decode(reader).map(Self)
+            }
+        }
+    };
+}
+
+/// Defines an enum whose values are one byte each.
+macro_rules! wire_choice {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $number:literal = $variant:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+
+        impl $name {
+            /// Every choice.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+        }
+
+        impl $crate::wire::codec::Wire for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.push(match self { $(Self::$variant => $number,)* });
+            }
+
+            fn decode(reader: &mut $crate::wire::codec::Reader<'_>) -> Result<Self, $crate::wire::codec::Malformed> {
+                match <u8 as $crate::wire::codec::Wire>::decode(reader)? {
+                    $($number => Ok(Self::$variant),)*
+                    other => Err($crate::wire::codec::Malformed::Kind(other)),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {hexadecimal, wire_choice, wire_enum, wire_struct};
 
 #[cfg(test)]
 mod tests {
@@ -393,6 +507,7 @@ mod tests {
         check(&Text::<8>::new("olá").expect("short"), "00046f6cc3a1");
         check(&Name::new("Ana").expect("valid"), "0003416e61");
         check(&List::<u8, 2>::truncated(vec![1, 2, 3]), "00020102");
+        check(&Bytes::<2>::new([0xff, 0]).expect("the bound"), "0002ff00");
         check(&"127.0.0.1:6060".parse::<SocketAddr>().expect("valid"), "047f00000117ac");
         check(&"[::1]:1".parse::<SocketAddr>().expect("valid"), "06000000000000000000000000000000010001");
     }
@@ -404,6 +519,8 @@ mod tests {
         assert_eq!(Text::<3>::from_bytes(b"\0\x04abcd"), Err(Malformed::TooLarge));
         assert_eq!(Text::<3>::from_bytes(b"\0\x01\xff"), Err(Malformed::Utf8));
         assert_eq!(List::<u8, 1>::from_bytes(b"\0\x02ab"), Err(Malformed::TooLarge));
+        assert_eq!(Bytes::<1>::from_bytes(b"\0\x02ab"), Err(Malformed::TooLarge));
+        assert_eq!(Bytes::<1>::new(*b"ab"), Err(Malformed::TooLarge));
         assert_eq!(bool::from_bytes(&[2]), Err(Malformed::Kind(2)));
         let mapped = [&[6][..], &[0; 10], &[0xff, 0xff, 127, 0, 0, 1], &[0, 1]].concat();
         assert_eq!(SocketAddr::from_bytes(&mapped), Err(Malformed::Kind(6)));

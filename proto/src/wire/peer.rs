@@ -8,6 +8,7 @@ use super::{
     codec::{List, Malformed, Reader, Wire, wire_enum, wire_struct},
     room::{EntryId, PARENTS_MAX, RoomId, Said, SignedEntry},
     tracker::Goodbye,
+    transfer::{Chunk, Hash, Offer, Reason, TransferId},
 };
 use crate::{identity::Key, names::Name, time::Wall};
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,31 @@ wire_enum! {
         8 = PrivateAck { /** Up to here. */ have: Have, },
         /// The sender ends the link in order.
         9 = Bye { /** Why. */ reason: Goodbye, },
+        /// The sender would send this; repeated on each link until the transfer ends.
+        10 = Offer { /** Names it from now on. */ transfer: TransferId, /** What. */ offer: Offer, },
+        /// The sender takes what is offered, from there on: as a new stream of this link, in place of any former one.
+        11 = Accept {
+            /** Which. */ transfer: TransferId,
+            /** Names the stream: 1, 2 and so on, of the sender of this on this link. */ stream: u32,
+            /** What the sender has of it. */ offset: u64,
+            /** The SHA-256 of that. */ prefix: Hash,
+        },
+        /// Bytes of a stream, in order.
+        12 = Chunk {
+            /** Which. */ stream: u32,
+            /** Where they begin. */ offset: u64,
+            /** The bytes. */ bytes: Chunk,
+        },
+        /// The stream may be sent up to there.
+        13 = Credit { /** Which. */ stream: u32, /** Up to there. */ up_to: u64, },
+        /// All of the stream was sent.
+        14 = End { /** Which. */ stream: u32, /** Its SHA-256, from its first byte. */ sha256: Hash, },
+        /// All of it arrived whole and has its name.
+        15 = Whole { /** Which. */ transfer: TransferId, },
+        /// The sender of this holds a transfer, or lets it go on.
+        16 = Pause { /** Which. */ transfer: TransferId, /** Whether it is held. */ paused: bool, },
+        /// The transfer ends, for good.
+        17 = Cancel { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
     }
 }
 
@@ -161,7 +187,7 @@ mod tests {
 
     #[test]
     fn other_kinds_scopes_and_bodies_are_malformed() {
-        for kind in [0, 10, 255] {
+        for kind in [0, 18, 255] {
             assert_eq!(ToPeer::from_bytes(&[kind]), Err(Malformed::Kind(kind)));
         }
         assert_eq!(Scope::from_bytes(&[2]), Err(Malformed::Kind(2)));

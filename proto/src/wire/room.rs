@@ -4,12 +4,10 @@
 //! by its hash too; it names the entries that its author had seen, and its author signs it, so that order is causal
 //! for everyone, gaps are visible, and any member can hand on what another missed.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::codec::{List, Malformed, Reader, Text, Wire, wire_enum, wire_struct};
+use super::codec::{List, Malformed, Reader, Text, Wire, hexadecimal, wire_enum, wire_struct};
 use crate::{
     identity::{Context, Identity, Key},
     names::Name,
@@ -24,44 +22,13 @@ pub const PARENTS_MAX: usize = 16;
 /// What can be said at once.
 pub type Said = Text<TEXT_BYTES_MAX>;
 
-macro_rules! hash_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(#[serde(with = "crate::hex::array")] pub [u8; 32]);
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&crate::hex::encode(&self.0))
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({})", stringify!($name), crate::hex::encode(&self.0[..4]))
-            }
-        }
-
-        impl Wire for $name {
-            fn encode(&self, out: &mut Vec<u8>) {
-                self.0.encode(out);
-            }
-
-            fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-                Wire::decode(reader).map(Self)
-            }
-        }
-    };
-}
-
-hash_id! {
+hexadecimal! {
     /// SHA-256 of a room's creation record.
-    RoomId
+    RoomId([u8; 32])
 }
-hash_id! {
+hexadecimal! {
     /// SHA-256 of an entry.
-    EntryId
+    EntryId([u8; 32])
 }
 
 wire_struct! {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    codec::{List, Malformed, Reader, Text, Wire, wire_enum, wire_struct},
+    codec::{List, Malformed, Reader, Text, Wire, wire_choice, wire_enum, wire_struct},
     room::{CreationRecord, RoomId},
 };
 use crate::{
@@ -74,34 +74,6 @@ impl Wire for PasswordHash {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Wire::decode(reader).map(Self)
     }
-}
-
-/// A number choice that is written as one byte.
-macro_rules! wire_choice {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $number:literal = $variant:ident,)* }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$variant_meta])* $variant,)* }
-
-        impl $name {
-            /// Every choice.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-        }
-
-        impl Wire for $name {
-            fn encode(&self, out: &mut Vec<u8>) {
-                out.push(match self { $(Self::$variant => $number,)* });
-            }
-
-            fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-                match u8::decode(reader)? {
-                    $($number => Ok(Self::$variant),)*
-                    other => Err(Malformed::Kind(other)),
-                }
-            }
-        }
-    };
 }
 
 wire_choice! {

@@ -1,6 +1,14 @@
 //! What of a file transfer both ends and their disks speak of (PROTOCOL.md, "Transfers").
+//!
+//! A transfer is one stream of bytes: for a directory its manifest, then the contents of all its files, one after the
+//! other; for a single file its contents alone. The messages around it are kinds of [`super::peer::ToPeer`].
 
 use serde::{Deserialize, Serialize};
+
+use super::{
+    codec::{Bytes, Malformed, Reader, Text, Wire, hexadecimal, wire_choice, wire_struct},
+    room::RoomId,
+};
 
 /// One entry of what is transferred.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,4 +32,112 @@ pub enum EntryKind {
         /// Whether its owner may execute it.
         executable: bool,
     },
+}
+
+/// The longest name of what is offered, in bytes: what file systems take.
+pub const FILE_NAME_BYTES_MAX: usize = 255;
+/// The longest path within a directory, in bytes.
+pub const PATH_BYTES_MAX: usize = 4_095;
+/// No transfer is larger, so that sums of sizes are numbers.
+pub const SIZE_MAX: u64 = 1 << 62;
+/// The most bytes of a chunk: with all around it, it makes a frame of 16 KiB on the wire.
+pub const CHUNK_BYTES_MAX: usize = 16 * 1024 - CHUNK_OVERHEAD_BYTES;
+/// The length of the frame, the kind, the stream, the offset, the length, and the authentication tag.
+const CHUNK_OVERHEAD_BYTES: usize = 2 + 1 + 4 + 8 + 2 + 16;
+
+hexadecimal! {
+    /// Names a transfer for both ends: drawn by whoever sends.
+    TransferId([u8; 16])
+}
+hexadecimal! {
+    /// A SHA-256.
+    Hash([u8; 32])
+}
+
+/// Whom something was sent to, as its receiver is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// This receiver only.
+    Private,
+    /// Everyone whom the sender was linked to.
+    All,
+    /// The members of a room.
+    Room(RoomId),
+}
+
+impl Wire for Audience {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Private => out.push(0),
+            Self::All => out.push(1),
+            Self::Room(room) => {
+                out.push(2);
+                room.encode(out);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match u8::decode(reader)? {
+            0 => Ok(Self::Private),
+            1 => Ok(Self::All),
+            2 => RoomId::decode(reader).map(Self::Room),
+            other => Err(Malformed::Kind(other)),
+        }
+    }
+}
+
+wire_struct! {
+    /// What is offered.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Offer {
+        /// What it is called, one component; the receiver makes it harmless.
+        pub name: Text<FILE_NAME_BYTES_MAX>,
+        /// Whether it is a directory, and so has a manifest.
+        pub tree: bool,
+        /// For a single file, whether its owner may execute it.
+        pub executable: bool,
+        /// The bytes of all files together; at most [`SIZE_MAX`].
+        pub size: u64,
+        /// How many files it has.
+        pub files: u32,
+        /// The length of the manifest in bytes; 0 for a single file.
+        pub manifest: u32,
+        /// To whom it was sent.
+        pub audience: Audience,
+    }
+}
+
+impl Offer {
+    /// The length of the stream: the manifest and all files.
+    #[must_use]
+    pub fn stream_bytes(&self) -> u64 {
+        u64::from(self.manifest).saturating_add(self.size)
+    }
+}
+
+/// Bytes of a stream, at least one.
+pub type Chunk = Bytes<CHUNK_BYTES_MAX>;
+
+wire_choice! {
+    /// Why a transfer ends without having arrived, as whoever ends it says.
+    pub enum Reason {
+        /// The receiver does not want it.
+        0 = Rejected,
+        /// One end wants it no longer.
+        1 = Cancelled,
+        /// The receiver has too many offers before it.
+        2 = Busy,
+        /// The receiver's disk is full.
+        3 = Full,
+        /// What is sent is not what was offered any more: it changed, or is gone.
+        4 = Changed,
+        /// The disk of whoever says so failed.
+        5 = Failed,
+        /// The offer, its manifest or its stream is not what it may be, or not what was promised.
+        6 = Invalid,
+        /// What arrived has another hash than what was sent.
+        7 = Mismatch,
+    }
 }

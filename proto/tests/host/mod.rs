@@ -208,6 +208,7 @@ impl Host<Peer> {
             name: name("ana"),
             listen: address(6061),
             any_port: false,
+            auto_accept: false,
             tracker: None,
             trust_new: false,
             credentials: None,

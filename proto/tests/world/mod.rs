@@ -185,6 +185,7 @@ impl World {
             name: name(text),
             listen: "127.0.0.1:0".parse().expect("an address"),
             any_port: false,
+            auto_accept: false,
             tracker: None,
             trust_new: false,
             credentials: None,

@@ -87,6 +87,7 @@ impl Scene {
                 name: person.name.clone(),
                 listen: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PEER_PORT),
                 any_port: true,
+                auto_accept: false,
                 tracker: Some(TrackerAddress {
                     host: part.ip.to_string(),
                     port: part.address().port(),

@@ -117,7 +117,15 @@ impl Disk {
                     self.waiting.entry(*to).or_default().entry(place).or_default().extend(queue);
                 }
             }
-            Change::Verified { .. } | Change::Baseline { .. } => {}
+            Change::Verified { .. }
+            | Change::Baseline { .. }
+            | Change::TransferOffered { .. }
+            | Change::TransferAccepted { .. }
+            | Change::TransferManifest { .. }
+            | Change::TransferPaused { .. }
+            | Change::TransferWhole { .. }
+            | Change::TransferEnded { .. }
+            | Change::TransferForgotten { .. } => {}
         }
         Vec::new()
     }
