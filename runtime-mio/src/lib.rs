@@ -8,7 +8,7 @@
 //! 2. **Flush** what is queued to sockets that take it.
 //! 3. **Wall** and **Interfaces** where they changed; **Due** to each machine whose deadline has passed.
 //! 4. **Read** from sockets that have something, round robin: a bounded number of sockets, a bounded number of bytes
-//!    of each. A socket that has more goes to the end of the line.
+//!    or datagrams of each. A socket that has more goes to the end of the line.
 //! 5. **Answers** of workers, then **commands**, a bounded number of each.
 //! 6. **Writable** to connections that asked for it and whose queue is empty.
 //! 7. **Flush** what the machines have just said.
@@ -33,6 +33,7 @@
 mod clock;
 mod connection;
 pub mod data_dir;
+mod datagrams;
 pub mod diagnostics;
 mod disk;
 mod interfaces;

@@ -263,7 +263,8 @@ where
                 host.workers.check_password(number, request, check, passwords.as_ref());
             }
             Action::Resolve { request, host: name, port } => host.workers.resolve(number, request, name, port),
-            Action::Bind { socket, .. } => host.sockets.refuse(number, socket.0),
+            Action::Bind { socket, address, broadcast } => host.sockets.bind(number, socket, address, broadcast),
+            Action::SendTo { socket, to, .. } => host.sockets.send_to(number, socket, to, bytes),
             Action::Disk { request, ask } => match files {
                 Some(files) => files.ask(request, ask),
                 None => host.workers.deny(number, request),
@@ -273,7 +274,6 @@ where
                     files.close(file);
                 }
             }
-            Action::SendTo { .. } => {}
             Action::Notify(notice) => on_notice(notice, control),
         });
     }

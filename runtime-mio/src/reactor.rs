@@ -251,7 +251,7 @@ impl Reactor {
             let Some(key) = self.sockets.next_ready() else { break };
             for _ in 0..self.sockets.steps_max(key) {
                 let Step::Tell(node, event) = self.sockets.step(key, &mut self.buffer) else { break };
-                if let Event::Received { bytes, .. } = &event {
+                if let Event::Received { bytes, .. } | Event::Datagram { bytes, .. } = &event {
                     bytes_read += bytes.len();
                 }
                 let mut host = Host { sockets: &mut self.sockets, workers: &mut self.workers };

@@ -19,11 +19,12 @@ use std::{
 };
 
 use mio::{Interest, Registry, Token, event::Event as Readiness, net::TcpStream};
-use papo_proto::machine::{CloseHow, Closed, ConnId, Event, ListenerId, Refusal, WRITABLE_BYTES_MAX};
+use papo_proto::machine::{CloseHow, Closed, ConnId, Event, ListenerId, Refusal, SocketId, WRITABLE_BYTES_MAX};
 use slab::Slab;
 
 use crate::{
     connection::{Connection, DialOutcome, FLUSH_MAX, Phase, ReadOutcome, WriteOutcome, refusal},
+    datagrams::{Datagrams, Heard},
     listener::{Accepted, Listener, Spare},
     reactor::Options,
 };
@@ -32,6 +33,8 @@ use crate::{
 const WRITE_BYTES_MAX: usize = 256 * 1024;
 /// One look at a connection reads this often.
 const READS_MAX: usize = 4;
+/// One look at a socket for datagrams hears this many: they are short, and come in crowds.
+const DATAGRAMS_MAX: usize = 16;
 /// One look at a listener accepts this many.
 const ACCEPTS_MAX: usize = 64;
 /// One look at a listener turns away no more than this.
@@ -69,7 +72,8 @@ struct Socket {
 enum Kind {
     Listener(Listener),
     Connection(Connection),
-    /// A dial or listener that could not be; the machine is to be told.
+    Datagrams(Datagrams),
+    /// A dial, listener or socket that could not be; the machine is to be told.
     Refused(Refusal),
     /// A connection that is gone; the machine is to be told.
     Gone(Closed),
@@ -143,10 +147,21 @@ impl Sockets {
         self.push_ready(key);
     }
 
-    /// What a machine asked for cannot be.
-    pub(crate) fn refuse(&mut self, node: usize, id: u64) {
-        let key = self.insert(node, id, Kind::Refused(Refusal::Denied));
+    pub(crate) fn bind(&mut self, node: usize, socket: SocketId, address: SocketAddr, broadcast: bool) {
+        let kind = match Datagrams::bind(address, broadcast) {
+            Ok(datagrams) => Kind::Datagrams(datagrams),
+            Err(error) => Kind::Refused(refusal(&error)),
+        };
+        let key = self.insert(node, socket.0, kind);
+        self.register(key);
         self.push_ready(key);
+    }
+
+    pub(crate) fn send_to(&self, node: usize, socket: SocketId, to: SocketAddr, bytes: &[u8]) {
+        let socket = self.keys.get(&(node, socket.0)).and_then(|&key| self.slab.get(key));
+        if let Some(Socket { kind: Kind::Datagrams(datagrams), .. }) = socket {
+            datagrams.send(to, bytes);
+        }
     }
 
     pub(crate) fn connect(&mut self, node: usize, conn: ConnId, address: SocketAddr) {
@@ -226,7 +241,7 @@ impl Sockets {
                     self.remove(key);
                 }
             }
-            (Kind::Listener(_) | Kind::Refused(_) | Kind::Gone(_), _) => self.remove(key),
+            (Kind::Listener(_) | Kind::Datagrams(_) | Kind::Refused(_) | Kind::Gone(_), _) => self.remove(key),
         }
     }
 
@@ -266,6 +281,10 @@ impl Sockets {
         match &mut socket.kind {
             Kind::Listener(listener) => {
                 listener.readable |= readable;
+                self.push_ready(key);
+            }
+            Kind::Datagrams(datagrams) => {
+                datagrams.readable |= readable;
                 self.push_ready(key);
             }
             Kind::Connection(connection) => {
@@ -309,7 +328,7 @@ impl Sockets {
                     listener.readable = true;
                     self.push_ready(key);
                 }
-                Kind::Refused(_) | Kind::Gone(_) => {}
+                Kind::Datagrams(_) | Kind::Refused(_) | Kind::Gone(_) => {}
             }
         }
     }
@@ -388,6 +407,7 @@ impl Sockets {
     pub(crate) fn rest(&mut self, key: usize) {
         let more = match self.slab.get(key).map(|socket| &socket.kind) {
             Some(Kind::Listener(listener)) => listener.readable || !listener.announced,
+            Some(Kind::Datagrams(datagrams)) => datagrams.readable || !datagrams.announced,
             Some(Kind::Connection(connection)) => connection.wants_read(),
             Some(Kind::Refused(_) | Kind::Gone(_)) => true,
             None => false,
@@ -401,6 +421,7 @@ impl Sockets {
     pub(crate) fn steps_max(&self, key: usize) -> usize {
         match self.slab.get(key).map(|socket| &socket.kind) {
             Some(Kind::Listener(_)) => ACCEPTS_MAX,
+            Some(Kind::Datagrams(_)) => DATAGRAMS_MAX,
             Some(Kind::Connection(_) | Kind::Refused(_) | Kind::Gone(_)) | None => READS_MAX,
         }
     }
@@ -431,6 +452,23 @@ impl Sockets {
                 }
             }
             Kind::Listener(_) => self.accept(key, node, ListenerId(id)),
+            Kind::Datagrams(datagrams) if !datagrams.announced => {
+                datagrams.announced = true;
+                match datagrams.local_addr() {
+                    Ok(address) => Step::Tell(node, Event::Bound { socket: SocketId(id), address }),
+                    Err(error) => {
+                        self.remove(key);
+                        Step::Tell(node, Event::Refused { id, reason: refusal(&error) })
+                    }
+                }
+            }
+            Kind::Datagrams(datagrams) => match datagrams.hear(buffer) {
+                Heard::Datagram { from, length } => {
+                    let bytes = Cow::Borrowed(&buffer[..length]);
+                    Step::Tell(node, Event::Datagram { socket: SocketId(id), from, bytes })
+                }
+                Heard::Blocked => Step::Rest,
+            },
             Kind::Connection(connection) => match connection.phase {
                 Phase::Dialling => match connection.check_dial() {
                     DialOutcome::Waiting => Step::Rest,
@@ -532,7 +570,7 @@ impl Sockets {
         let key = *self.keys.get(&(node, conn.0))?;
         match &mut self.slab.get_mut(key)?.kind {
             Kind::Connection(connection) => Some((key, connection)),
-            Kind::Listener(_) | Kind::Refused(_) | Kind::Gone(_) => None,
+            Kind::Listener(_) | Kind::Datagrams(_) | Kind::Refused(_) | Kind::Gone(_) => None,
         }
     }
 
@@ -555,6 +593,9 @@ impl Sockets {
             Kind::Listener(listener) => self.registry.register(listener.socket_mut(), Token(key), Interest::READABLE),
             Kind::Connection(connection) => {
                 self.registry.register(connection.stream_mut(), Token(key), Interest::READABLE | Interest::WRITABLE)
+            }
+            Kind::Datagrams(datagrams) => {
+                self.registry.register(datagrams.socket_mut(), Token(key), Interest::READABLE)
             }
             Kind::Refused(_) | Kind::Gone(_) => Ok(()),
         };
