@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     net::SocketAddr,
+    num::NonZeroU16,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +29,8 @@ const LISTEN: &str = "0.0.0.0:6061";
 const HOST: &str = "0.0.0.0:6060";
 /// The port of a tracker whose address has none.
 const TRACKER_PORT: u16 = 6060;
+/// The UDP port on which papos of one network find each other, when no other is given.
+const LAN_PORT: u16 = 9091;
 /// The password, where no file is named.
 const PASSWORD_VARIABLE: &str = "PAPO_PASSWORD";
 /// The registration token, where no file is named.
@@ -40,7 +43,7 @@ const SECRET_BYTES_MAX: u64 = 4096;
 #[command(
     name = "papo",
     version,
-    after_help = "Without --tracker and --host papo talks only to those whom you /connect to."
+    after_help = "Those who run papo on the same network find each other by themselves. Rooms need --tracker or --host."
 )]
 pub(crate) struct Arguments {
     /// Be called this [default: the login name]
@@ -67,6 +70,12 @@ pub(crate) struct Arguments {
     /// Listen here for other peers [default: 0.0.0.0:6061, or another port where that is taken]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Neither find others on the same network nor be found there
+    #[arg(long)]
+    no_lan: bool,
+    /// Find others on the same network by this UDP port [default: 9091]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "no_lan")]
+    lan_port: Option<u16>,
     /// Keep identity and messages here [default: papo in the XDG data directory]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -99,6 +108,8 @@ struct Config {
     password_file: Option<PathBuf>,
     host: Option<SocketAddr>,
     listen: Option<SocketAddr>,
+    no_lan: bool,
+    lan_port: Option<NonZeroU16>,
     data: Option<PathBuf>,
     theme: Option<Theme>,
     json: bool,
@@ -127,6 +138,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// Whether any other port will do.
     pub(crate) any_port: bool,
+    /// The UDP port by which others on the same network are found, if they are to be.
+    pub(crate) lan_port: Option<u16>,
     /// Its data directory.
     pub(crate) data: PathBuf,
     /// Its colours.
@@ -194,6 +207,9 @@ impl Arguments {
             fits.then(|| Token::new(token).ok()).flatten().ok_or(UsageError::BadToken)
         });
         let listen = self.listen.or(config.listen);
+        // A port on the command line counts more than none in the file.
+        let lan = !self.no_lan && (!config.no_lan || self.lan_port.is_some());
+        let lan_port = self.lan_port.or(config.lan_port.map(NonZeroU16::get)).unwrap_or(LAN_PORT);
         let login = || login_name(variable("USER").or_else(|| variable("LOGNAME")).or_else(owner).as_deref());
         Ok(Settings {
             user: self.user.or(config.user).unwrap_or_else(login),
@@ -204,6 +220,7 @@ impl Arguments {
             password: password.as_deref().map(PasswordHash::of),
             host,
             any_port: listen.is_none(),
+            lan_port: lan.then_some(lan_port),
             listen: listen.unwrap_or_else(|| LISTEN.parse().expect("the default is an address")),
             data: self.data.or(config.data).map_or_else(default_data, Ok)?,
             theme: self.theme.or(config.theme).unwrap_or_default().allowed(variable("NO_COLOR").as_deref()),
@@ -244,7 +261,7 @@ fn read_secret(path: &Path) -> Result<String, UsageError> {
 }
 
 /// `HOST[:PORT][#FINGERPRINT]`; an IPv6 address stands in brackets.
-fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
+pub(crate) fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
     let (address, key) = match text.split_once('#') {
         Some((address, key)) => {
             let key = Key::from_fingerprint(key).ok_or("a fingerprint has 64 hexadecimal digits")?;
@@ -315,6 +332,7 @@ mod tests {
         assert!(plain.any_port && plain.tracker.is_none() && plain.host.is_none() && !plain.json);
         let told = settings(&["--data", "d", "--listen", "127.0.0.1:7000"], &[]).expect("valid");
         assert!(!told.any_port);
+        assert_eq!(told.lan_port, Some(9091));
     }
 
     #[test]
@@ -357,6 +375,25 @@ mod tests {
     }
 
     #[test]
+    fn others_are_found_unless_told_otherwise() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("papo.toml");
+        let config = path.to_str().expect("a path");
+        let port = |text: &str, arguments: &[&str]| {
+            std::fs::write(&path, text).expect("writes");
+            let arguments = [&["--config", config, "--data", "d"], arguments].concat();
+            settings(&arguments, &[]).map(|settings| settings.lan_port).map_err(|error| error.to_string())
+        };
+        assert_eq!(port("", &["--lan-port", "7"]), Ok(Some(7)));
+        assert_eq!(port("lan-port = 8", &[]), Ok(Some(8)));
+        assert_eq!(port("lan-port = 8", &["--lan-port", "7"]), Ok(Some(7)));
+        assert_eq!(port("lan-port = 8", &["--no-lan"]), Ok(None));
+        assert_eq!(port("no-lan = true", &[]), Ok(None));
+        assert_eq!(port("no-lan = true", &["--lan-port", "7"]), Ok(Some(7)));
+        assert!(port("lan-port = 0", &[]).is_err());
+    }
+
+    #[test]
     fn passwords_and_tokens_come_from_files_or_the_environment_and_never_from_arguments() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = |text: &str| {
@@ -389,6 +426,7 @@ mod tests {
     #[test]
     fn contradictions_are_usage_errors() {
         assert!(refused(&["--tracker", "t:1", "--host"]));
+        assert!(refused(&["--no-lan", "--lan-port", "9"]) && refused(&["--lan-port", "0"]));
         let alone = settings(&["--data", "d", "--register"], &[]);
         assert!(matches!(alone, Err(UsageError::NothingToRegisterAt)));
     }

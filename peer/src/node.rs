@@ -22,7 +22,7 @@ use papo_proto::{
     machine::Machine as _,
     peer::{
         Change, Command, Notice, Peer, Start,
-        interface::{Credentials, TrackerAddress},
+        interface::{Credentials, Lan, TrackerAddress},
     },
     record, tracker,
     tracker::Registration,
@@ -127,6 +127,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         listen: settings.listen,
         any_port: settings.any_port,
         auto_accept: false,
+        lan: settings.lan_port.map(|port| Lan { port, hosts_tracker: hosting.as_ref().map(|hosted| hosted.listen) }),
         tracker,
         trust_new: settings.trust_new,
         credentials,
@@ -201,6 +202,7 @@ fn on_peer_notice(inbox: Arc<Inbox>, tracker: Option<Handle<tracker::Command>>) 
 /// A tracker that is about to run here.
 struct Hosted {
     hosting: Hosting,
+    listen: SocketAddr,
     tracker: TrackerAddress,
     addresses: Vec<String>,
 }
@@ -217,7 +219,7 @@ impl Hosted {
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         };
         let tracker = TrackerAddress { host: near.to_string(), port: listen.port(), key: Some(hosting.key()) };
-        Ok(Self { addresses: addresses_of(listen), hosting, tracker })
+        Ok(Self { addresses: addresses_of(listen), hosting, listen, tracker })
     }
 
     /// Adds the tracker to the reactor. It is recorded beside the peer, in a file of its own: `FILE.tracker`.

@@ -126,6 +126,24 @@ limits! {
     dials_max: usize = 32;
     /// A dial that takes longer is given up.
     dial_ms_max: u64 = 5_000;
+    /// Silence of a link after which a ping is sent (jittered downwards).
+    link_ping_after_ms: u64 = 10_000;
+    /// Silence after which a link is given up.
+    link_silence_ms_max: u64 = 25_000;
+    /// How often a peer calls out on each of its networks (jittered downwards).
+    lan_beacon_ms: u64 = 5_000;
+    /// A beacon that was not repeated for so long counts no more.
+    lan_heard_ms_max: u64 = 20_000;
+    /// Neighbours, by address and port, that are remembered; past it, one that was dialled in vain gives way.
+    lan_heard_max: usize = 2_048;
+    /// Neighbours at one address.
+    lan_heard_per_address_max: usize = 16;
+    /// Dials to neighbours under way at once, and one to each address.
+    lan_dials_max: usize = 32;
+    /// A dial to a neighbour that takes longer is given up: whoever is on the same network answers soon.
+    lan_dial_ms_max: u64 = 2_000;
+    /// Trackers that neighbours host, of which the person is told.
+    lan_trackers_max: usize = 8;
     /// The first wait before dialling again.
     redial_ms_min: u64 = 1_000;
     /// The longest wait before dialling again.
@@ -211,7 +229,14 @@ const _: () = {
     );
     assert!(DEFAULT.pushes_per_s_max > 0, "whoever was held back is read again");
     assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
-    assert!(DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max <= 800, "a terminal selects below 1024");
+    assert!(
+        DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max + DEFAULT.lan_dials_max <= 800,
+        "a terminal selects below 1024"
+    );
+    assert!(DEFAULT.link_silence_ms_max > 2 * DEFAULT.link_ping_after_ms, "a lost ping of a link is forgiven");
+    assert!(DEFAULT.link_silence_ms_max <= 30_000, "whoever vanishes is noticed within 30 s");
+    assert!(DEFAULT.lan_heard_ms_max >= 3 * DEFAULT.lan_beacon_ms, "lost beacons are forgiven");
+    assert!(DEFAULT.lan_heard_ms_max <= 30_000, "and whoever vanishes is forgotten");
     assert!(DEFAULT.entries_waiting_bytes_max >= 16 * TEXT_BYTES_MAX, "what comes at once may come in another order");
     assert!(DEFAULT.unkept_bytes_max >= 2 * BLOCK_BYTES_MAX, "a block is on its way while another is written");
     assert!(DEFAULT.read_ahead_bytes_max >= BLOCK_BYTES_MAX, "a block can be read");

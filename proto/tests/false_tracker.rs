@@ -55,6 +55,7 @@ impl Pair {
             listen: address(6061),
             any_port: false,
             auto_accept: false,
+            lan: None,
             tracker: Some(TrackerAddress { host: "127.0.0.1".to_owned(), port: 6060, key: Some(identity.key()) }),
             trust_new: false,
             credentials: Some(Credentials { name: ana(), password: None, register: false, token: None }),

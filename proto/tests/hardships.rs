@@ -52,6 +52,7 @@ fn who_could_not_listen_has_nothing_to_close_at_the_end() {
         listen: "127.0.0.1:6061".parse().expect("an address"),
         any_port: false,
         auto_accept: false,
+        lan: None,
         tracker: None,
         trust_new: false,
         credentials: None,

@@ -14,6 +14,7 @@ use papo_proto::{
     rng::{Seed, Stream},
     time::Wall,
     wire::{
+        beacon::{BEACON_BYTES, Beacon},
         codec::{List, Malformed, Text, Wire},
         peer::{Have, PrivateMessage, Scope, ToPeer},
         room::{Body, CreationRecord, Entry, EntryId, PARENTS_MAX, Parents, Said, SignedEntry, TEXT_BYTES_MAX},
@@ -418,7 +419,13 @@ fn every_message_of_a_link_has_the_document_s_bytes() {
     Block::new("ToPeer").check_messages(&[
         ToPeer::Ping { nonce: 7 },
         ToPeer::Pong { nonce: 7 },
-        ToPeer::Hello { name: name("Ana"), tracker: Some(tracker().key()), have: Have { log: 0xb1, seq: 4 } },
+        ToPeer::Hello {
+            name: name("Ana"),
+            tracker: Some(tracker().key()),
+            have: Have { log: 0xb1, seq: 4 },
+            instance: 0xc1,
+            port: 6061,
+        },
         ToPeer::RoomHello { room: record().id(), have: Have::default(), heads: List::truncated(vec![first.id()]) },
         ToPeer::Entry { entry: first.sign(&ana()) },
         ToPeer::EntryAck { room: record().id(), have: Have { log: 0xa1, seq: 1 } },
@@ -450,6 +457,15 @@ fn every_message_of_a_link_has_the_document_s_bytes() {
 }
 
 #[test]
+fn a_beacon_has_the_document_s_bytes() {
+    let block = Block::new("Beacon");
+    let beacon = |tracker| Beacon { port: 6061, instance: 0xc1, tracker };
+    for (name, beacon) in [("with a tracker", beacon(Some(6060))), ("without", beacon(None))] {
+        assert_eq!(hex::encode(&beacon.to_bytes()), hex::encode(&block.bytes(name)), "{name}");
+    }
+}
+
+#[test]
 fn what_the_document_refuses_is_malformed() {
     let block = Block::new("refused");
     for vector in block.vectors.keys() {
@@ -464,6 +480,7 @@ fn what_the_document_refuses_is_malformed() {
             "ToTracker" => ToTracker::from_bytes(&bytes).is_err(),
             "FromTracker" => FromTracker::from_bytes(&bytes).is_err(),
             "ToPeer" => ToPeer::from_bytes(&bytes).is_err(),
+            "Beacon" => Beacon::from_bytes(&bytes).is_err(),
             other => panic!("no type {other}"),
         };
         assert!(refused, "{vector}");
@@ -484,7 +501,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         cut in 0usize..4,
     ) {
-        for name in ["ToTracker", "FromTracker", "ToPeer"] {
+        for name in ["ToTracker", "FromTracker", "ToPeer", "Beacon"] {
             let block = Block::new(name);
             let names = block.vectors.keys().collect::<Vec<_>>();
             let mut bytes = block.bytes(names[which.index(names.len())]);
@@ -497,6 +514,7 @@ proptest! {
             prop_assert!(!has_two_encodings::<ToTracker>(&bytes));
             prop_assert!(!has_two_encodings::<FromTracker>(&bytes));
             prop_assert!(!has_two_encodings::<ToPeer>(&bytes));
+            prop_assert!(!has_two_encodings::<Beacon>(&bytes));
         }
     }
 }
@@ -526,6 +544,13 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
         format!("| rooms of a user | {ROOMS_PER_USER_MAX} |"),
         format!("| rows of a page | {PAGE_ROWS_MAX} |"),
         format!("| parents, heads | {PARENTS_MAX} |"),
+        format!("| beacon | {BEACON_BYTES} bytes |"),
+        format!("their ends ping after {} to {} s", limits.link_ping_after_ms / 2000, limits.link_ping_after_ms / 1000),
+        format!("and give up after {} s", limits.link_silence_ms_max / 1000),
+        format!("to an address, and {} altogether", limits.lan_dials_max),
+        format!("({} neighbours, {} of an address)", thousands(limits.lan_heard_max), limits.lan_heard_per_address_max),
+        format!("not heard for {} s", limits.lan_heard_ms_max / 1000),
+        format!("Every 2.5 to {} s", limits.lan_beacon_ms / 1000),
         format!("| {} |", Failure::ALL.len()),
         format!("| name of a file, path in a manifest | {FILE_NAME_BYTES_MAX}, {} bytes |", thousands(PATH_BYTES_MAX)),
         format!("| bytes of a chunk | {} bytes |", thousands(CHUNK_BYTES_MAX)),
@@ -545,9 +570,19 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
 
 #[test]
 fn the_code_refers_to_sections_that_the_document_has() {
-    for section in
-        ["Notation", "Channel", "Tracker", "Rooms", "Entries", "Links", "Transfers", "Names", "Limits", "Test vectors"]
-    {
+    for section in [
+        "Notation",
+        "Channel",
+        "Tracker",
+        "Rooms",
+        "Entries",
+        "Links",
+        "Transfers",
+        "Beacons",
+        "Names",
+        "Limits",
+        "Test vectors",
+    ] {
         assert!(DOCUMENT.contains(&format!("\n## {section}\n")), "no section {section}");
     }
 }

@@ -180,7 +180,8 @@ impl World {
         let name =
             if choices.byte() < 0xe0 { named(NAMES[usize::from(number - 1) % NAMES.len()]) } else { name(choices) };
         let tracker = choices.pick(&[Some(TRACKER), Some(TRACKER), None, Some(9)]);
-        ToPeer::Hello { name, tracker: tracker.map(|number| identity(number).key()), have: have(choices) }
+        let tracker = tracker.map(|number| identity(number).key());
+        ToPeer::Hello { name, tracker, have: have(choices), instance: 0, port: 0 }
     }
 
     /// What a peer says: mostly what it could.

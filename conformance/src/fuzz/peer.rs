@@ -132,6 +132,7 @@ impl Story {
             listen: if flags & 1 == 0 { address(6061) } else { SocketAddr::from(([0, 0, 0, 0], 6061)) },
             any_port: flags & 2 == 0,
             auto_accept: false,
+            lan: None,
             tracker: (flags & 0x1c != 0).then(|| TrackerAddress {
                 host: "tracker.example".to_owned(),
                 port: 6060,

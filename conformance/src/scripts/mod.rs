@@ -88,6 +88,7 @@ pub(crate) fn newcomer(seed: u8, user: &str) -> peer::Start {
         listen: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 6061),
         any_port: true,
         auto_accept: false,
+        lan: None,
         tracker: Some(tracker_address("10.0.0.1", Some(tracker_identity().key()))),
         trust_new: false,
         credentials: Some(credentials(user, true)),

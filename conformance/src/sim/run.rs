@@ -320,6 +320,7 @@ impl Run {
             listen: SocketAddr::new(part.ip, PEER_PORT),
             any_port: true,
             auto_accept: false,
+            lan: None,
             tracker: part.tracker_address.clone(),
             trust_new: false,
             credentials: part.tracker.map(|_| {

@@ -208,7 +208,7 @@ fn what_is_no_name_is_refused_by_whoever_hears_it_first() {
             dora.events().iter().find(|event| is(event, "ready")).map(|event| text(event, "listen").to_owned());
         let mut peer =
             Raw::link(listen.and_then(|at| at.parse().ok()).expect("an address"), number).expect("a handshake");
-        let hello = ToPeer::Hello { name: stand_in(name), tracker: None, have: Have::default() };
+        let hello = ToPeer::Hello { name: stand_in(name), tracker: None, have: Have::default(), instance: 0, port: 0 };
         peer.send_bytes(&with_name(&hello.to_bytes(), name)).expect("it is sent");
         while peer.receive_any().is_ok() {}
     }

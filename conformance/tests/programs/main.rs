@@ -11,6 +11,7 @@ mod faults;
 mod forgery;
 mod hostile;
 mod hosting;
+mod lan;
 mod load;
 mod loss;
 mod recording;

@@ -12,6 +12,8 @@ use papo_proto::{
     wire::tracker::{PROFILE_BYTES_MAX, Profile, STATUS_BYTES_MAX, Status, StatusText},
 };
 
+use crate::args::tracker_address;
+
 /// What an argument of a command is, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Takes {
@@ -74,6 +76,7 @@ verbs! {
     Msg "msg" [] Takes::User;
     All "all" [] Takes::Free;
     Chat "chat" [] Takes::UserOrRoom;
+    Tracker "tracker" [] Takes::Free;
     Connect "connect" [] Takes::Free;
     Disconnect "disconnect" [] Takes::User;
     Block "block" [] Takes::User;
@@ -154,6 +157,8 @@ pub(crate) enum Mistake {
     Capacity(String),
     /// That is not an address with a port.
     Address(String),
+    /// That is no tracker's address, and why.
+    Tracker(String),
     /// The command is about the present room, and there is none.
     NoRoom(Verb),
     /// The text is too long.
@@ -171,7 +176,7 @@ impl Mistake {
             Self::Usage(_) => "usage",
             Self::Name { .. } => "bad_name",
             Self::Capacity(_) => "bad_number",
-            Self::Address(_) => "bad_address",
+            Self::Address(_) | Self::Tracker(_) => "bad_address",
             Self::NoRoom(_) => "no_room",
             Self::TooLong { .. } => "text_too_long",
         }
@@ -261,6 +266,10 @@ fn order(command: &str, target: &Target) -> Result<Order, Mistake> {
             };
             return Ok(Order::Talk(args.optional(talk)?.unwrap_or(Target::All)));
         }
+        Verb::Tracker => match args.optional(|word| tracker_address(word).map_err(Mistake::Tracker))? {
+            Some(address) => Request::TakeTracker { address },
+            None => Request::Trackers,
+        },
         Verb::Connect => Request::Connect { address: args.one(address)? },
         Verb::Disconnect => Request::Disconnect { user: args.one(user)? },
         Verb::Block => Request::Block { user: args.one(user)? },
@@ -430,6 +439,9 @@ mod tests {
         said("/msg bia one\ntwo", with_bia(), "one\ntwo");
         said("/all hi", Target::All, "hi");
         ask("/connect 10.0.0.2:6061", Request::Connect { address: ([10, 0, 0, 2], 6061).into() });
+        ask("/tracker", Request::Trackers);
+        let address = tracker_address("10.0.0.2:7000").expect("valid");
+        ask("/tracker 10.0.0.2:7000", Request::TakeTracker { address });
         ask("/disconnect bia", Request::Disconnect { user: name("bia") });
         ask("/block bia", Request::Block { user: name("bia") });
         ask("/unblock bia", Request::Unblock { user: name("bia") });
@@ -503,6 +515,7 @@ mod tests {
         assert!(matches!(parse("/create nova -1", &in_room()), Err(Mistake::Capacity(_))));
         assert!(matches!(parse("/create nova 70000", &in_room()), Err(Mistake::Capacity(_))));
         assert!(matches!(parse("/connect localhost", &in_room()), Err(Mistake::Address(_))));
+        assert!(matches!(parse("/tracker t:0", &in_room()), Err(Mistake::Tracker(_))));
         let long = "é".repeat(STATUS_BYTES_MAX);
         assert!(matches!(parse(&format!("/status away {long}"), &in_room()), Err(Mistake::TooLong { .. })));
     }

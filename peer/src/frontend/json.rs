@@ -8,7 +8,7 @@ use std::io;
 use papo_proto::{
     escape::{self, Piece},
     peer::{
-        Notice,
+        Note, Notice,
         change::Incoming,
         interface::{PeerEvent, PeerSeen, RoomSeen, Target},
     },
@@ -78,6 +78,9 @@ fn notice(notice: &Notice) -> Option<Value> {
             }
             value
         }
+        Notice::Trackers { taken, offered } => {
+            json!({ "event": "trackers", "tracker": taken, "offered": offered.iter().map(ToString::to_string).collect::<Vec<_>>() })
+        }
         Notice::Room { room, what, user, members } => json!({
             "event": "room", "room": room, "what": room_event(*what), "user": user, "members": members,
         }),
@@ -104,6 +107,9 @@ fn notice(notice: &Notice) -> Option<Value> {
         }),
         Notice::Counters { counters, links, unacknowledged } => json!({
             "event": "counters", "links": links, "unacknowledged": unacknowledged, "faults": counters,
+        }),
+        Notice::Note(note @ Note::TrackerOffered { address }) => json!({
+            "event": "tracker_offered", "address": address.to_string(), "text": sentences::note(note),
         }),
         Notice::Note(note) => {
             json!({ "event": "notice", "code": sentences::note_code(note), "text": sentences::note(note) })

@@ -89,6 +89,9 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         Notice::LoggedOut => vec![Shown::Notice(one(sentences::LOGGED_OUT))],
         Notice::Peers { peers } | Notice::Users { users: peers, .. } => vec![peer_table(peers)],
         Notice::Rooms { rooms } => vec![room_table(rooms)],
+        Notice::Trackers { taken, offered } => {
+            vec![Shown::Notice(all(sentences::trackers(taken.as_deref(), offered)))]
+        }
         Notice::Whois { peer, key, pinned, verified, profile, plaintext } => {
             let lines =
                 sentences::whois(peer, me, key.as_ref(), pinned.as_ref(), *verified, profile.as_str(), *plaintext);

@@ -4,7 +4,7 @@
 //! escaped as a whole when it becomes a line of an output. Here is seen to it only that a stranger's words in it can't
 //! look like its own: a [`Name`] has no spaces, a status is [`quoted`], and each line of a profile begins with a rule.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use papo_proto::{
     error::{Counters, Fault},
@@ -234,6 +234,15 @@ pub(crate) fn counters(counters: &Counters, links: usize, unacknowledged: usize)
     if faults.is_empty() { vec![format!("{head}: nothing")] } else { [vec![head + ":"], faults].concat() }
 }
 
+/// Which tracker is used, and which are offered.
+pub(crate) fn trackers(taken: Option<&str>, offered: &[SocketAddr]) -> Vec<String> {
+    let used = match taken {
+        Some(tracker) => format!("the tracker at {tracker} is used"),
+        None => "no tracker is used: /tracker HOST:PORT takes one".to_owned(),
+    };
+    std::iter::once(used).chain(offered.iter().map(|address| format!("{address} offers one"))).collect()
+}
+
 /// The heads of the list of peers.
 pub(crate) const PEER_COLUMNS: [&str; 5] = ["user", "status", "room", "address", ""];
 
@@ -345,6 +354,13 @@ pub(crate) fn note(note: &Note) -> String {
         Note::Strangers { count, fault: why, address } => {
             format!("{count} connections of strangers were refused, the last one from {address}: {}", fault(*why))
         }
+        Note::LanRefused { port, reason } => {
+            format!("others on this network are not found, because UDP port {port} can't be used: {}", refusal(*reason))
+        }
+        Note::TrackerOffered { address } => format!(
+            "{address} hosts a tracker; nothing is sent to it unless you say /tracker {address} and then /register or \
+             /login"
+        ),
         Note::OtherPort { wanted } => format!("port {wanted} is taken, so papo listens on another one"),
         Note::Trusted { user, key } => format!("the key {} of {user} is accepted", key.short()),
         Note::Blocked { user, blocked: true } => format!("{user} is blocked; /unblock {user} takes it back"),
@@ -369,6 +385,8 @@ pub(crate) const fn note_code(note: &Note) -> &'static str {
         Note::LinkFault { .. } => "link_fault",
         Note::Refused { .. } => "refused",
         Note::Strangers { .. } => "strangers",
+        Note::LanRefused { .. } => "lan_refused",
+        Note::TrackerOffered { .. } => "tracker_offered",
         Note::OtherPort { .. } => "other_port",
         Note::Trusted { .. } => "trusted",
         Note::Blocked { blocked: true, .. } => "blocked",
@@ -402,8 +420,9 @@ pub(crate) fn problem(problem: &Problem) -> String {
         Problem::TrackerNotTrusted { tracker, key } => {
             format!("the tracker at {tracker} with the fingerprint {key} was not accepted")
         }
-        Problem::NoTracker => {
-            "that needs a tracker: start papo with --tracker HOST:PORT, or with --host to run one".to_owned()
+        Problem::NoTracker => "that needs a tracker: /tracker HOST:PORT takes one, and papo --host runs one".to_owned(),
+        Problem::TrackerInUse { tracker } => {
+            format!("papo uses the tracker at {tracker}: /logout first")
         }
         Problem::NotLoggedIn => "log in first: /login, or /register for a new account".to_owned(),
         Problem::TrackerAway => {
@@ -435,7 +454,8 @@ pub(crate) fn problem(problem: &Problem) -> String {
             format!("too much waits for {user} already; nothing more is kept until some of it is delivered")
         }
         Problem::NobodyLinked => {
-            "nobody is linked to you, so nobody would hear it: /join a room, or /msg USER TEXT".to_owned()
+            "nobody is linked to you, so nobody would hear it: /join a room, /msg USER TEXT, or /connect IP:PORT"
+                .to_owned()
         }
         Problem::TimedOut => "it took too long".to_owned(),
         Problem::TooManyRequests => "too much is under way: wait for an answer first".to_owned(),
@@ -554,6 +574,7 @@ pub(crate) fn mistake(mistake: &Mistake) -> String {
         Mistake::Address(typed) => {
             format!("{} is not an address with a port, such as 10.0.0.2:6061", quoted(typed))
         }
+        Mistake::Tracker(why) => format!("that is not the address of a tracker: {why}"),
         Mistake::NoRoom(verb) => format!("you talk to no room at present: /{} ROOM", verb.word()),
         Mistake::TooLong { max } => format!("that is too long: {max} bytes fit"),
     }
@@ -609,7 +630,7 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
             "/help lists the commands, /rooms the rooms; /join ROOM goes into one".to_owned()
         }
         Info::FirstSteps { tracker: false } => {
-            "/help lists the commands; /connect IP:PORT links to another papo. Rooms need --tracker or --host"
+            "/help lists the commands; who runs papo on this network is found by itself. Rooms need --tracker or --host"
                 .to_owned()
         }
         Info::StatusSet { status: set, text } if text.is_empty() => format!("you are {} to others now", status(*set)),

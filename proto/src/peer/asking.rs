@@ -67,6 +67,12 @@ impl Peer {
             Request::Delete { room } => self.leave(now, token, &room, Draining::Delete, out),
             Request::Talk { to } => self.talk(now, token, to),
             Request::Say { to, text } => self.say(now, token, to, text),
+            Request::Trackers => {
+                let taken = self.session.address.as_ref().map(|_| self.session.address_text());
+                self.tell(Notice::Trackers { taken, offered: self.offered_trackers() });
+                self.outcome(token, None);
+            }
+            Request::TakeTracker { address } => self.take_tracker(token, address),
             Request::Connect { address } => self.connect(now, token, address, out),
             Request::Disconnect { user } => self.disconnect(token, &user, out),
             Request::Block { user } => self.block(now, token, user, out),
@@ -485,7 +491,8 @@ impl Peer {
         for (id, person) in self.people.iter() {
             let linked = person.pinned.is_some_and(|key| self.links.up(&key).is_some());
             let shares = id.0 == realm && self.rooms.values().any(|room| room.members.contains(&id.1));
-            if (linked || shares) && id.1.folded().starts_with(&prefix.to_lowercase()) {
+            let found = person.usable_key().is_some_and(|key| self.hears_neighbour(&key));
+            if (linked || shares || found) && id.1.folded().starts_with(&prefix.to_lowercase()) {
                 seen.insert(id.1.clone(), self.seen(id, person));
             }
         }

@@ -49,6 +49,15 @@ pub struct Credentials {
     pub token: Option<Token>,
 }
 
+/// How a peer finds others on its own networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lan {
+    /// The UDP port of all beacons.
+    pub port: u16,
+    /// Where a tracker listens that the same program runs.
+    pub hosts_tracker: Option<SocketAddr>,
+}
+
 /// What a peer starts from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Start {
@@ -64,6 +73,9 @@ pub struct Start {
     pub listen: SocketAddr,
     /// Whether any other port will do when that one is taken.
     pub any_port: bool,
+    /// How it finds others on its own networks, if it is to.
+    #[serde(default)]
+    pub lan: Option<Lan>,
     /// Its tracker.
     pub tracker: Option<TrackerAddress>,
     /// Pin an unknown tracker without asking.
@@ -183,6 +195,13 @@ pub enum Request {
     Disconnect {
         /// Whom.
         user: Name,
+    },
+    /// Which trackers can be taken: answered by [`Notice::Trackers`].
+    Trackers,
+    /// Take a tracker; logging in or registering there is another wish.
+    TakeTracker {
+        /// Which.
+        address: TrackerAddress,
     },
     /// Talk to someone no longer.
     Block {
@@ -423,6 +442,13 @@ pub enum Notice {
     Rooms {
         /// In the order of names.
         rooms: Vec<RoomSeen>,
+    },
+    /// Answers [`Request::Trackers`].
+    Trackers {
+        /// `HOST:PORT` of the one that this peer has.
+        taken: Option<String>,
+        /// Where neighbours say that they host one.
+        offered: Vec<SocketAddr>,
     },
     /// Answers [`Request::Whois`].
     Whois {

@@ -86,6 +86,10 @@ pub struct Link {
     pub person: Option<PersonId>,
     /// The key that is there.
     pub key: Option<Key>,
+    /// Where the other end is as a neighbour, where it is one.
+    pub neighbour: Option<SocketAddr>,
+    /// Whether it was dialled because it was found there.
+    pub found: bool,
     /// The request that asked for it.
     pub asked_by: Option<u64>,
     /// When something was last heard.
@@ -124,6 +128,8 @@ impl Link {
             expected: None,
             person: None,
             key: None,
+            neighbour: None,
+            found: false,
             asked_by: None,
             heard: now,
             doubted: None,

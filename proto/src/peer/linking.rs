@@ -159,7 +159,7 @@ impl Peer {
         self.dial(now, conn, link, out);
     }
 
-    fn dial(&mut self, now: Time, conn: ConnId, link: Link, out: &mut Out) {
+    pub(super) fn dial(&mut self, now: Time, conn: ConnId, link: Link, out: &mut Out) {
         let address = link.remote;
         self.links.add(conn, link);
         self.timers.set(Timer::Progress(conn), now + ms(self.limits.dial_ms_max));
@@ -305,11 +305,16 @@ impl Peer {
     }
 
     fn on_link_established(&mut self, now: Time, conn: ConnId, key: Key) {
+        if !self.on_neighbour_identified(now, conn, key) {
+            return;
+        }
         if self.people.is_key_blocked(&key) {
             return self.turn_away(conn, Goodbye::Blocked, Fault::Blocked);
         }
         let tracker = self.session.account.is_some().then_some(self.session.key).flatten();
-        let hello = ToPeer::Hello { name: self.me.clone(), tracker, have: self.private_have(&key) };
+        let Some(remote) = self.links.find(conn).map(|link| link.remote) else { return };
+        let (instance, port) = self.greeting_to(remote);
+        let hello = ToPeer::Hello { name: self.me.clone(), tracker, have: self.private_have(&key), instance, port };
         let Some(link) = self.links.find_mut(conn) else { return };
         link.key = Some(key);
         link.stage = Stage::Greeting { hello: None, asked: false };
@@ -320,8 +325,9 @@ impl Peer {
     fn on_link_message(&mut self, now: Time, conn: ConnId, message: ToPeer, out: &mut Out) {
         let Some(link) = self.links.find_mut(conn) else { return };
         match (&mut link.stage, message) {
-            (Stage::Greeting { hello: heard, .. }, ToPeer::Hello { name, tracker, have }) => {
+            (Stage::Greeting { hello: heard, .. }, ToPeer::Hello { name, tracker, have, instance, port }) => {
                 *heard = Some((name, tracker, have));
+                self.on_neighbour_greeted(now, conn, instance, port);
                 self.timers.set(Timer::Progress(conn), now + ms(self.limits.request_ms_max));
                 self.identify_link(now, conn);
             }
@@ -357,7 +363,7 @@ impl Peer {
         if !usable {
             return self.turn_away(conn, Goodbye::Disconnected, Fault::UnexpectedKey);
         }
-        let (dialled, address) = (link.dialled, link.remote);
+        let (dialled, found, address, neighbour) = (link.dialled, link.found, link.remote, link.neighbour);
         if !dialled && self.links.up(&key).is_none() && !self.wants_link(id, &key) && self.is_crowded_by_callers() {
             return self.refuse_link(conn, Goodbye::Busy);
         }
@@ -396,12 +402,20 @@ impl Peer {
         if person.dialling == Some(conn) {
             person.dialling = None;
         }
-        if dialled && !person.endpoints.contains(&address) {
-            person.endpoints.insert(0, address);
+        if let Some(listens) = if dialled { Some(address) } else { neighbour }
+            && !person.endpoints.contains(&listens)
+        {
+            person.endpoints.insert(0, listens);
             person.endpoints.truncate(crate::wire::tracker::ENDPOINTS_MAX);
         }
         if id.0 == Realm::Lan {
-            person.wanted = dialled;
+            // Who was found is wanted for as long as it is heard.
+            person.wanted = dialled && !found;
+        }
+        if let (Some(discovery), Some(neighbour)) = (&mut self.discovery, neighbour)
+            && discovery.on_linked(neighbour, key)
+        {
+            self.tell(Notice::Peer { what: PeerEvent::Found, user: id.1.clone(), address: Some(neighbour) });
         }
         if former.is_none() && self.links.take_yielded(&key).is_none() {
             let address = self.dialable(id, address, dialled);
@@ -423,6 +437,9 @@ impl Peer {
     fn forget_link(&mut self, conn: ConnId) -> Option<Link> {
         self.clear_timers(conn);
         let mut link = self.links.remove(conn)?;
+        if let (Some(discovery), Some(neighbour)) = (&mut self.discovery, link.neighbour) {
+            discovery.on_dial_over(neighbour, conn);
+        }
         if let Some((_, user)) = &link.person {
             for (token, _) in std::mem::take(&mut link.pings).into_values() {
                 if self.connecting.remove(&token).is_some() {
@@ -510,6 +527,7 @@ impl Peer {
             }
             Goodbye::Quit | Goodbye::Replaced | Goodbye::Busy => {}
         }
+        self.on_neighbour_bye(conn, reason);
         if dialling {
             return self.on_dial_failed(now, conn, Ok(Fault::Refused), out);
         }
@@ -566,6 +584,9 @@ impl Peer {
         {
             let wait = person.redial.next_wait(&mut self.jitter);
             self.timers.set_earlier(Timer::Dial(key), now + wait);
+            if self.discovery.is_some() {
+                self.timers.set_earlier(Timer::Neighbours, now + wait);
+            }
         }
     }
 

@@ -5,6 +5,8 @@
 //! whoever sends a byte now and then would be heard, and say nothing. What this peer does not read on purpose can be
 //! neither silent nor late.
 
+use std::time::Duration;
+
 use super::{
     interface::Notice,
     link::{Link, Stage},
@@ -60,7 +62,7 @@ impl Peer {
             (*heard, *doubted) = (now, None);
         }
         let (heard, doubted) = (*heard, *doubted);
-        if now - heard >= ms(self.limits.silence_ms_max) || doubted.is_some_and(|until| until <= now) {
+        if now - heard >= self.patience(conn).1 || doubted.is_some_and(|until| until <= now) {
             return self.cut(now, conn, Fault::Silent, out);
         }
         if tracker {
@@ -76,9 +78,21 @@ impl Peer {
 
     /// Sets the next look at a connection that was last heard at `heard`.
     pub(super) fn set_alive(&mut self, now: Time, conn: ConnId, heard: Time) {
-        let next = now + self.jitter.jittered(ms(self.limits.ping_after_ms));
-        let last = heard + ms(self.limits.silence_ms_max);
+        let (ping_after, silence_max) = self.patience(conn);
+        let next = now + self.jitter.jittered(ping_after);
+        let last = heard + silence_max;
         self.timers.set(Timer::Alive(conn), if last > now { next.min(last) } else { next });
+    }
+
+    /// After which silence a connection is pinged, and after which it is given up.
+    fn patience(&self, conn: ConnId) -> (Duration, Duration) {
+        let limits = &self.limits;
+        let (ping_after, silence_max) = if self.session.conn() == Some(conn) {
+            (limits.ping_after_ms, limits.silence_ms_max)
+        } else {
+            (limits.link_ping_after_ms, limits.link_silence_ms_max)
+        };
+        (ms(ping_after), ms(silence_max))
     }
 
     /// A step of a connection took too long.

@@ -1,14 +1,15 @@
 //! The root machine of a peer: its parts, and how an event reaches them.
 //!
-//! The parts with state of their own are [`Session`], [`Links`], [`People`], [`Outbox`] and a [`Log`] for each room.
+//! The parts with state of their own are [`Session`], [`Links`], [`Discovery`], [`People`], [`Outbox`] and a [`Log`]
+//! for each room.
 //! What ties them together is written by subject: `tracking` (the tracker), `naming` (who is who),
-//! `linking` (other peers), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
+//! `linking` (other peers), `finding` (those on the same network), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
 //!
 //! Data flows one way within an event: parts change, changes and outputs are collected, and at its end one commit is
 //! emitted and every output is queued behind it (`Peer::finish`).
 //!
 //! Invariants: nothing is said before what it depends on is committed. A peer never dials an address that neither its
-//! person nor a tracker that it is logged in to named. Links do not depend on the tracker's being there.
+//! person nor a tracker that it is logged in to named, and that no beacon came from. Links do not depend on the tracker's being there.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,6 +19,7 @@ use std::{
 
 use super::{
     change::{Change, LeftRoom, Realm, State, Unacknowledged},
+    discovery::Discovery,
     interface::{Command, Note, Notice, Problem, Start},
     link::Links,
     outbox::{Message, Outbox, Place},
@@ -67,6 +69,10 @@ pub(super) enum Timer {
     Room(RoomId),
     /// Strangers may be told of again.
     Strangers,
+    /// Call out on the own networks.
+    Call,
+    /// Dial neighbours.
+    Neighbours,
 }
 
 /// Something that waits for a commit.
@@ -169,6 +175,8 @@ pub struct Peer {
     pub(super) session: Session,
     pub(super) people: People,
     pub(super) links: Links,
+    /// The neighbours, unless the person wants none found.
+    pub(super) discovery: Option<Discovery>,
     /// Channels of connections that are being closed, for what is still queued to them.
     pub(super) closing: BTreeMap<ConnId, Channel>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
@@ -202,6 +210,7 @@ impl Machine for Peer {
             name,
             listen,
             any_port,
+            lan,
             tracker,
             trust_new,
             credentials,
@@ -258,6 +267,7 @@ impl Machine for Peer {
             })
             .collect();
         Self {
+            discovery: lan.map(|lan| Discovery::new(lan, &seed, &limits)),
             people: People::restored(&limits, &pins, &verified, &blocked),
             jitter: seed.stream("jitter", 0),
             nonces: seed.stream("nonces", 0),
@@ -319,9 +329,11 @@ impl Machine for Peer {
             Event::Due => self.handle_due(now, out),
             Event::Command(command) => self.handle_command(now, command, out),
             Event::Wall(wall) => self.handle_wall(now, wall),
-            Event::Interfaces(interfaces) => self.handle_interfaces(now, interfaces),
+            Event::Interfaces(interfaces) => self.handle_interfaces(now, interfaces, out),
             Event::Committed(seq) => self.durable.handle_committed(seq),
-            Event::PasswordChecked { .. } | Event::Bound { .. } | Event::Datagram { .. } | Event::Disk { .. } => {}
+            Event::Bound { socket, .. } => self.on_bound(now, socket, out),
+            Event::Datagram { socket, from, bytes } => self.handle_datagram(now, socket, from, &bytes),
+            Event::PasswordChecked { .. } | Event::Disk { .. } => {}
             Event::Resolved { request, addresses } => self.handle_resolved(now, request, addresses, out),
         }
         self.finish(now, out);
@@ -348,6 +360,7 @@ impl Peer {
         for incoming in std::mem::take(&mut self.unshown) {
             self.tell(Notice::Message(incoming));
         }
+        self.start_calling(out);
         if self.session.address.is_some() && self.session.credentials.is_some() {
             self.start_session(now, out);
         }
@@ -374,7 +387,7 @@ impl Peer {
             }
         } else if self.session.conn() == Some(ConnId(id)) {
             self.on_tracker_refused(now, ConnId(id), reason, out);
-        } else {
+        } else if !self.on_bind_refused(id, reason) {
             self.on_dial_failed(now, ConnId(id), Err(reason), out);
         }
     }
@@ -409,6 +422,8 @@ impl Peer {
                 Timer::Ask(token) => self.on_ask_expired(now, token, out),
                 Timer::Room(room) => self.release_entries(now, room),
                 Timer::Strangers => self.tell_strangers(now),
+                Timer::Call => self.call(now, out),
+                Timer::Neighbours => self.dial_neighbours(now, out),
             }
         }
     }
@@ -444,13 +459,14 @@ impl Peer {
         }
     }
 
-    fn handle_interfaces(&mut self, now: Time, interfaces: Vec<Interface>) {
+    fn handle_interfaces(&mut self, now: Time, interfaces: Vec<Interface>, out: &mut Out) {
         let first = self.interfaces.is_empty();
         self.interfaces = interfaces;
         if let Some(conn) = self.session.up() {
             let claimed = self.claimed();
             self.say_to_tracker(conn, ToTracker::Moved { claimed });
         }
+        self.on_networks_changed(now, out);
         if !first {
             self.on_network_doubted(now);
         }
@@ -469,6 +485,7 @@ impl Peer {
         if let Some(listener) = self.listener {
             out.push(Action::Close { id: listener.0, how: CloseHow::Abort });
         }
+        self.stop_calling(out);
         let waiting = std::mem::take(&mut self.draining);
         for token in waiting.into_keys() {
             self.outcome(token, Some(Problem::Stopping));

@@ -2,14 +2,17 @@
 //!
 //! - [`interface`]: how it and its host talk: requests, notices, problems.
 //! - [`change`]: what is kept.
-//! - [`people`], [`outbox`], [`link`], [`session`], [`redial`]: its parts, each with state of its own.
+//! - [`people`], [`outbox`], [`link`], [`session`], [`discovery`], [`redial`]: its parts, each with state of its own.
 //! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `naming`
-//!   (who is who), `linking` (other peers), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
+//!   (who is who), `linking` (other peers), `finding` (those on the
+//!   same network), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
 //!
 //! Invariant: links and what is said over them do not depend on the tracker's being there.
 
 mod asking;
 pub mod change;
+pub mod discovery;
+mod finding;
 pub mod interface;
 pub mod link;
 mod linking;

@@ -81,6 +81,18 @@ pub enum Note {
         /// Where it came from.
         address: SocketAddr,
     },
+    /// Neighbours are not found: the port of the beacons cannot be had.
+    LanRefused {
+        /// Which.
+        port: u16,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A neighbour hosts a tracker, and this peer has none. Nothing is sent to it.
+    TrackerOffered {
+        /// Where.
+        address: SocketAddr,
+    },
     /// This peer may listen on another port than the usual one.
     OtherPort {
         /// The one that was taken.
@@ -169,6 +181,11 @@ pub enum Problem {
     },
     /// That needs a tracker, and none was given.
     NoTracker,
+    /// Another tracker can be taken only after logging out.
+    TrackerInUse {
+        /// `HOST:PORT`.
+        tracker: String,
+    },
     /// That needs a session with the tracker.
     NotLoggedIn,
     /// That needs a session with the tracker, which does not stand at present and is tried again.
@@ -326,6 +343,7 @@ impl Problem {
             Self::TrackerKeyChanged { .. } => "tracker_key_changed",
             Self::TrackerNotTrusted { .. } => "tracker_not_trusted",
             Self::NoTracker => "no_tracker",
+            Self::TrackerInUse { .. } => "tracker_in_use",
             Self::NotLoggedIn => "not_logged_in",
             Self::TrackerAway => "tracker_away",
             Self::TrackerSilent => "tracker_silent",

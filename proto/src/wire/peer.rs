@@ -81,6 +81,9 @@ wire_enum! {
             /** What the sender calls itself; its account where it has one. */ name: Name,
             /** The tracker whose account that is. */ tracker: Option<Key>,
             /** What the sender has of the receiver's messages outside of rooms. */ have: Have,
+            /** The number of the sender's beacons on the network of this link; 0 where it sends none there. */
+            instance: u64,
+            /** Where the sender listens for links; 0 while it does not. */ port: u16,
         },
         /// The sender counts the receiver among the room's members, and is ready for its entries.
         4 = RoomHello {
@@ -155,7 +158,8 @@ mod tests {
         check(&ToPeer::Ping { nonce: 1 }, "01 0000000000000001");
         check(&ToPeer::Pong { nonce: 1 }, "02 0000000000000001");
         let name = Name::new("a").expect("a valid name");
-        check(&ToPeer::Hello { name, tracker: None, have: Have::default() }, &format!("03 0001 61 00 {nothing}"));
+        let hello = ToPeer::Hello { name, tracker: None, have: Have::default(), instance: 9, port: 6061 };
+        check(&hello, &format!("03 0001 61 00 {nothing} 0000000000000009 17ad"));
         check(
             &ToPeer::RoomHello { room, have: Have { log: 1, seq: 2 }, heads: List::truncated(vec![]) },
             &format!("04 {zeros} 0000000000000001 0000000000000002 0000"),

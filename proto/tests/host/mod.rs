@@ -209,6 +209,7 @@ impl Host<Peer> {
             listen: address(6061),
             any_port: false,
             auto_accept: false,
+            lan: None,
             tracker: None,
             trust_new: false,
             credentials: None,
@@ -327,7 +328,13 @@ impl Stranger {
 
     /// Says who it is, to a peer.
     pub fn hello(&mut self, host: &mut Host<Peer>, number: u8) {
-        let hello = ToPeer::Hello { name: name(&format!("n{number}")), tracker: None, have: Have::default() };
+        let hello = ToPeer::Hello {
+            name: name(&format!("n{number}")),
+            tracker: None,
+            have: Have::default(),
+            instance: 0,
+            port: 0,
+        };
         self.say(host, &hello);
     }
 

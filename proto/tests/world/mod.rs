@@ -186,6 +186,7 @@ impl World {
             listen: "127.0.0.1:0".parse().expect("an address"),
             any_port: false,
             auto_accept: false,
+            lan: None,
             tracker: None,
             trust_new: false,
             credentials: None,

@@ -81,7 +81,7 @@ pub(super) fn false_hello(node: &mut Hostile, out: &mut Out) {
     let have = Have { log: node.luck.next_u64(), seq: u64::MAX };
     let message = node.next_private();
     let script = vec![
-        Beat::Sealed(ToPeer::Hello { name, tracker, have }.to_bytes()),
+        Beat::Sealed(ToPeer::Hello { name, tracker, have, instance: 0, port: 0 }.to_bytes()),
         node.next_wait(Duration::from_millis(1), Duration::from_secs(5)),
         Beat::Sealed(ToPeer::Private { message }.to_bytes()),
     ];

@@ -115,7 +115,7 @@ impl Hostile {
 
     pub(super) fn hello(&self) -> ToPeer {
         let tracker = self.lines.values().find(|line| line.part == Part::Session).and_then(|line| line.key);
-        ToPeer::Hello { name: self.start.name.clone(), tracker, have: Have::default() }
+        ToPeer::Hello { name: self.start.name.clone(), tracker, have: Have::default(), instance: 0, port: 0 }
     }
 
     pub(super) fn on_tracker_message(&mut self, conn: ConnId, message: &[u8], out: &mut Out) {

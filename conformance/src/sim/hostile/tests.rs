@@ -88,6 +88,7 @@ impl Scene {
                 listen: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PEER_PORT),
                 any_port: true,
                 auto_accept: false,
+                lan: None,
                 tracker: Some(TrackerAddress {
                     host: part.ip.to_string(),
                     port: part.address().port(),

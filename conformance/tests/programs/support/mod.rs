@@ -9,6 +9,7 @@
 //! - [`wire`]: a proxy that delays, cuts and resets.
 //! - [`raw`]: a client of a tracker that says what it likes.
 //! - [`cpu`]: how much a process works.
+//! - [`lan`]: a port by which peers of one test find each other.
 //! - [`crowd`]: a tracker's database with as many accounts as one likes.
 //! - [`disk`]: a small disk that fills up.
 //!
@@ -20,6 +21,7 @@ pub(crate) mod cpu;
 pub(crate) mod crowd;
 pub(crate) mod disk;
 pub(crate) mod feed;
+pub(crate) mod lan;
 pub(crate) mod papo;
 pub(crate) mod process;
 pub(crate) mod programs;

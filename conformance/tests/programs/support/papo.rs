@@ -27,6 +27,7 @@ pub(crate) struct Options {
     register: bool,
     password: Option<String>,
     listen: String,
+    lan_port: Option<u16>,
     json: bool,
     extra: Vec<String>,
     data: Arc<TempDir>,
@@ -41,6 +42,7 @@ impl Options {
             register: false,
             password: None,
             listen: "127.0.0.1:0".to_owned(),
+            lan_port: None,
             json: true,
             extra: Vec::new(),
             data: Arc::new(tempfile::tempdir().expect("a temporary directory")),
@@ -60,6 +62,11 @@ impl Options {
     /// `--listen`.
     pub(crate) fn listen(self, listen: &str) -> Self {
         Self { listen: listen.to_owned(), ..self }
+    }
+
+    /// `--lan-port`. Whoever has none neither calls nor hears who calls: no test is to leave this host.
+    pub(crate) fn lan(self, port: u16) -> Self {
+        Self { lan_port: Some(port), ..self }
     }
 
     /// `--register`, with a password.
@@ -110,6 +117,10 @@ impl Options {
             command.arg("--json");
         }
         command.args(["--user", &self.user, "--listen", &self.listen, "--data"]).arg(self.data.path());
+        match self.lan_port {
+            Some(port) => command.arg(format!("--lan-port={port}")),
+            None => command.arg("--no-lan"),
+        };
         if let Some(tracker) = &self.tracker {
             command.args(["--tracker", tracker]);
         }
