@@ -5,8 +5,13 @@ mod puppet;
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread,
 };
 
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+};
 use papo_proto::{
     disk::{Answer, Ask, BLOCK_BYTES_MAX, DiskError, Scan, Stamp},
     machine::FileId,
@@ -28,7 +33,10 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let temp = tempfile::tempdir().expect("a temporary directory");
+        Self::over(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn over(temp: TempDir) -> Self {
         let disk = Disk { received: temp.path().join("received"), notes: temp.path().join("notes") };
         let (running, [puppet]) = run_nodes(
             OPTIONS,
@@ -191,4 +199,74 @@ fn an_id_that_is_not_open_is_nothing() {
     fixture.puppet.order(Order::CloseFile(file));
     assert_eq!(fixture.puppet.ask(Ask::Sync { file }), Err(DiskError::Tampered));
     fixture.stop();
+}
+
+/// Runs a test in a file system of 4 MiB of its own: a mount namespace is a thread's, and that of those that it starts.
+fn with_small_disk(test: impl FnOnce(Fixture) + Send) {
+    const NONE: Option<&str> = None;
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    let mounted = || {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        // Nothing that is mounted here is seen outside.
+        mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
+        mount(Some("tmpfs"), temp.path(), Some("tmpfs"), MsFlags::empty(), Some("size=4m"))
+    };
+    thread::scope(|scope| {
+        let inside = scope.spawn(|| match mounted() {
+            Ok(()) => test(Fixture::over(tempfile::tempdir_in(temp.path()).expect("there is room"))),
+            Err(error) => eprintln!("SKIPPED: no small disk can be mounted here ({error}): it takes root"),
+        });
+        inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+fn room(fixture: &Fixture) -> u64 {
+    match fixture.puppet.ask(Ask::Space) {
+        Ok(Answer::Space { free }) => free,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_file_that_does_not_fit_is_noticed_before_it_has_come() {
+    with_small_disk(|fixture| {
+        let before = room(&fixture);
+        assert!((3 << 20..=4 << 20).contains(&before), "{before}");
+        let write = |file| Ask::Write { file, offset: 0, bytes: vec![1; BLOCK_BYTES_MAX], note: vec![] };
+        let (stage, _) = fixture.open_stage(vec![file("", 5 << 20)]);
+        assert_eq!(fixture.puppet.ask(write(stage)), Err(DiskError::Full));
+        assert_eq!(fixture.puppet.ask(Ask::Discard { key: "in1".to_owned() }), Ok(Answer::Done));
+        assert!(room(&fixture) > before - (64 << 10), "its room is free again");
+        let (stage, _) = fixture.open_stage(vec![file("", BLOCK_BYTES_MAX as u64)]);
+        assert_eq!(fixture.puppet.ask(write(stage)), Ok(Answer::Done));
+        assert!(fixture.puppet.ask(Ask::Publish { file: stage, name: "x".to_owned() }).is_ok());
+        fixture.stop();
+    });
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_one_stage_and_no_other() {
+    with_small_disk(|fixture| {
+        let open = |key: &str, entries| fixture.open(Ask::OpenStage { file: ANY, key: key.to_owned(), entries }).0;
+        let (whole, many) = (
+            open("whole", vec![file("", 1000)]),
+            open("many", (0..1000).map(|number| file(&format!("{number}"), 8000)).collect()),
+        );
+        let write = |file, offset, bytes| Ask::Write { file, offset, bytes: vec![1; bytes], note: vec![1] };
+        assert_eq!(fixture.puppet.ask(write(whole, 0, 1000)), Ok(Answer::Done));
+        let mut written = 0;
+        let error = loop {
+            match fixture.puppet.ask(write(many, written, BLOCK_BYTES_MAX)) {
+                Ok(_) => written += BLOCK_BYTES_MAX as u64,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error, (1 << 20..4 << 20).contains(&written)), (DiskError::Full, true), "{written}");
+        assert!(fixture.puppet.ask(Ask::Publish { file: many, name: "many".to_owned() }).is_err());
+        assert!(!fixture.path("received/many").exists());
+        assert_eq!(fixture.puppet.ask(Ask::Discard { key: "many".to_owned() }), Ok(Answer::Done));
+        assert!(fixture.puppet.ask(Ask::Publish { file: whole, name: "whole".to_owned() }).is_ok());
+        assert_eq!(fs::read(fixture.path("received/whole")).expect("it is there"), [1; 1000]);
+        fixture.stop();
+    });
 }

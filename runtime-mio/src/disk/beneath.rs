@@ -51,9 +51,10 @@ impl AsFd for Dir {
 }
 
 impl Dir {
-    /// The directory at a path that the person named, links and all.
+    /// The directory at a path that the person named, links and all. It may be one that cannot be read, and is only on
+    /// the way to what is in it.
     pub(super) fn named(path: &Path, means: Means) -> Result<Self, Errno> {
-        let fd = rustix::fs::open(path, DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let fd = rustix::fs::open(path, WAY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { fd, means })
     }
 
@@ -94,6 +95,14 @@ impl Dir {
     pub(super) fn stat(&self, name: &str) -> Result<Stat, Errno> {
         debug_assert!(!name.contains('/'), "a link on the way would be followed");
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Makes the names in it durable, where its file system has a call for that.
+    pub(super) fn sync(&self) -> Result<(), Errno> {
+        match rustix::fs::fsync(&self.fd) {
+            Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            other => other,
+        }
     }
 
     #[cfg(target_os = "linux")]

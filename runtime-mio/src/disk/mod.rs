@@ -1,13 +1,13 @@
 //! The disk behind [`Action::Disk`](papo_proto::machine::Action::Disk): real files, on threads of their own.
 //!
 //! # Where what is
-//! Received files get their names in one directory. What is not whole yet is in [stages](stage) beside them, hidden and
-//! for their owner alone; the notes of [sources](source) are in a directory of their own. The way to the received files
+//! Received files get their names in one directory. What is not whole yet is in [stages](mod@stage) beside them, hidden and
+//! for their owner alone; the notes of [sources](mod@source) are in a directory of their own. The way to the received files
 //! is resolved once, at the start; whatever is swapped in on that way later is not followed.
 //!
 //! # Who does what
-//! [Scans](scan) have a thread of their own, since they may take minutes. Everything else is done by a few threads that
-//! work off [lanes](lanes), one for each key: what is asked of one thing is done in order, and several transfers share
+//! [Scans](mod@scan) have a thread of their own, since they may take minutes. Everything else is done by a few threads that
+//! work off [lanes], one for each key: what is asked of one thing is done in order, and several transfers share
 //! the threads fairly. What is queued is bounded by what machines ask for.
 //!
 //! Invariant: every question is answered, also when its work panics.
@@ -15,12 +15,19 @@
 //! else's: it is [`DiskError::Tampered`], and nothing is touched.
 
 mod beneath;
+mod content;
+#[cfg(test)]
+mod fixture;
 mod lanes;
 mod notes;
 mod publish;
 mod scan;
 mod source;
+#[cfg(test)]
+mod source_tests;
 mod stage;
+#[cfg(test)]
+mod stage_tests;
 mod stream;
 
 use std::{
@@ -325,9 +332,11 @@ impl Places {
         let mut dir = Dir::resolved(existing, self.means)?;
         for step in self.received.strip_prefix(existing).map_err(|_| Errno::INVAL)? {
             match rustix::fs::mkdirat(&dir, step, Mode::from_bits_retain(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => dir = dir.open_dir(step)?,
+                Ok(()) => dir.sync()?,
+                Err(Errno::EXIST) => {}
                 Err(error) => return Err(error),
             }
+            dir = dir.open_dir(step)?;
         }
         Ok(dir)
     }

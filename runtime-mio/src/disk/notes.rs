@@ -14,12 +14,15 @@ use std::{
 
 use papo_proto::disk::NOTE_BYTES_MAX;
 use rustix::{
-    fs::{Mode, OFlags},
+    fs::{FileType, Mode, OFlags, Stat},
     io::Errno,
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{beneath::Dir, pread_into, pwrite_all};
+use super::{
+    beneath::{Dir, kind},
+    pread_into, pwrite_all,
+};
 
 /// Where the second slot begins.
 const SLOT_BYTES: usize = 8 * 1024;
@@ -90,6 +93,10 @@ impl NoteFile {
         let create = if create { OFlags::CREATE } else { OFlags::empty() };
         let mode = if create.is_empty() { Mode::empty() } else { Mode::RUSR | Mode::WUSR };
         let file = dir.open(name.as_ref(), OFlags::RDWR | OFlags::NONBLOCK | create, mode)?;
+        let stat = rustix::fs::fstat(&file)?;
+        if kind(&stat) != FileType::RegularFile || stat.st_nlink != 1 {
+            return Err(Errno::NXIO);
+        }
         let slots = [0, SLOT_BYTES].map(|slot| -> Result<_, Errno> {
             let mut bytes = Vec::with_capacity(SLOT_BYTES);
             pread_into(&file, &mut bytes, slot as u64, SLOT_BYTES)?;
@@ -128,6 +135,11 @@ impl NoteFile {
     pub(super) fn clear(&mut self) -> Result<(), Errno> {
         self.present = None;
         rustix::fs::ftruncate(&self.file, 0)
+    }
+
+    /// What the system says of the file.
+    pub(super) fn stat(&self) -> Result<Stat, Errno> {
+        rustix::fs::fstat(&self.file)
     }
 
     /// Keeps other programs from opening it the same way. Where the file system knows no locks, nothing does.

@@ -6,7 +6,7 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use papo_proto::{
-    disk::{BLOCK_BYTES_MAX, DiskError, Stamp},
+    disk::{BLOCK_BYTES_MAX, DiskError, NOTE_BYTES_MAX, Stamp},
     wire::transfer::{Entry, EntryKind},
 };
 use rustix::{
@@ -79,6 +79,9 @@ impl Source {
 
     /// Keeps another.
     pub(super) fn put_note(&mut self, place: &NotePlace<'_>, note: &[u8]) -> Result<(), Failed> {
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(DiskError::TooMany.into());
+        }
         let notes = match &mut self.notes {
             Some(notes) => notes,
             notes @ None => notes.insert(place.make()?),
