@@ -14,7 +14,11 @@
 //! the process at once, and a loss of power as they were at the last [`Ask::Sync`]. That of a source speaks of what
 //! somebody else keeps, and is never synced: after a loss of power it may be an older one, or none.
 //!
+//! [`memory`] is a disk without a disk, which keeps all of this: for tests and simulators.
+//!
 //! Invariant: nothing outside of the received files is created, and nothing there is ever replaced.
+
+pub mod memory;
 
 use std::fmt;
 
