@@ -13,6 +13,8 @@ use papo_proto::{
 };
 use rusqlite::{Result, ToSql, Transaction, params};
 
+use super::transfers;
+
 /// What stands for a room outside of rooms.
 pub(super) const NO_ROOM: &str = "";
 
@@ -149,11 +151,11 @@ pub(super) fn change(to: &Transaction<'_>, change: &Change) -> Result<()> {
         | Change::TransferPaused { .. }
         | Change::TransferWhole { .. }
         | Change::TransferEnded { .. }
-        | Change::TransferForgotten { .. } => Ok(()),
+        | Change::TransferForgotten { .. } => transfers::change(to, change),
     }
 }
 
-fn run(to: &Transaction<'_>, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
+pub(super) fn run(to: &Transaction<'_>, sql: &str, values: &[&dyn ToSql]) -> Result<()> {
     to.prepare_cached(sql)?.execute(values).map(drop)
 }
 

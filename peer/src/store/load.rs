@@ -16,7 +16,7 @@ use papo_proto::{
 };
 use rusqlite::{Connection, Row, ToSql};
 
-use super::apply::NO_ROOM;
+use super::{apply::NO_ROOM, transfers};
 
 /// Why the rows can't be read.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl From<rusqlite::Error> for LoadError {
     }
 }
 
-type Loaded<T> = Result<T, LoadError>;
+pub(super) type Loaded<T> = Result<T, LoadError>;
 
 /// Everything that is kept.
 pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> Loaded<State> {
@@ -61,12 +61,12 @@ pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> 
             &[&shown.cast_signed()],
             incoming,
         )?,
-        transfers: Vec::new(),
-        transfers_numbered: 0,
+        transfers: transfers::load(from)?,
+        transfers_numbered: number(transfers::LAST_NUMBER)?,
     })
 }
 
-fn rows<T>(
+pub(super) fn rows<T>(
     from: &Connection,
     sql: &str,
     values: &[&dyn ToSql],
@@ -81,11 +81,11 @@ fn rows<T>(
     Ok(read_rows)
 }
 
-fn text(row: &Row<'_>, column: usize) -> Loaded<String> {
+pub(super) fn text(row: &Row<'_>, column: usize) -> Loaded<String> {
     Ok(row.get(column)?)
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> Loaded<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> Loaded<u64> {
     Ok(row.get::<_, i64>(column)?.cast_unsigned())
 }
 
@@ -93,15 +93,15 @@ fn key_of(text: &str) -> Loaded<Key> {
     Key::from_fingerprint(text).ok_or_else(|| LoadError::Row("a key is not 64 hexadecimal digits".to_owned()))
 }
 
-fn key(row: &Row<'_>, column: usize) -> Loaded<Key> {
+pub(super) fn key(row: &Row<'_>, column: usize) -> Loaded<Key> {
     key_of(&text(row, column)?)
 }
 
-fn name(row: &Row<'_>, column: usize) -> Loaded<Name> {
+pub(super) fn name(row: &Row<'_>, column: usize) -> Loaded<Name> {
     Name::new(&text(row, column)?).map_err(|error| LoadError::Row(format!("a name is not valid: {error}")))
 }
 
-fn hash(row: &Row<'_>, column: usize) -> Loaded<[u8; 32]> {
+pub(super) fn hash(row: &Row<'_>, column: usize) -> Loaded<[u8; 32]> {
     key(row, column).map(|key| key.0)
 }
 

@@ -3,7 +3,10 @@
 //! - [`schema`]: the tables.
 //! - [`apply`]: a change → its rows. All changes of a call are one transaction.
 //! - [`load`]: the rows → the [`State`] that a peer starts from.
+//! - [`transfers`]: both, for files and directories.
 //! - [`shown`]: how far what was received has been shown.
+//!
+//! A database of an older version is brought up to this one when it is opened, in one transaction.
 //!
 //! Invariant: a database that this program does not understand is never written to.
 
@@ -11,6 +14,7 @@ mod apply;
 mod load;
 mod schema;
 mod shown;
+mod transfers;
 
 use std::{
     fs::OpenOptions,
@@ -171,11 +175,15 @@ fn open_connection(path: &Path, draw: impl FnOnce() -> u64) -> Result<Connection
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
-    if fresh {
+    if version < schema::VERSION {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        transaction.execute_batch(schema::TABLES).map_err(failed)?;
-        transaction.execute("INSERT INTO self (log) VALUES (?1)", [draw().max(1).cast_signed()]).map_err(failed)?;
-        transaction.pragma_update(None, "application_id", schema::APPLICATION_ID).map_err(failed)?;
+        for step in schema::STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+            transaction.execute_batch(step).map_err(failed)?;
+        }
+        if fresh {
+            transaction.execute("INSERT INTO self (log) VALUES (?1)", [draw().max(1).cast_signed()]).map_err(failed)?;
+            transaction.pragma_update(None, "application_id", schema::APPLICATION_ID).map_err(failed)?;
+        }
         transaction.pragma_update(None, "user_version", schema::VERSION).map_err(failed)?;
         transaction.commit().map_err(failed)?;
     }

@@ -4,10 +4,12 @@
 /// Marks the file as a papo peer's.
 pub(super) const APPLICATION_ID: i64 = 0x5061_706f;
 /// The format that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = STEPS.len() as i64;
 
-/// Makes an empty database of this version.
-pub(super) const TABLES: &str = "
+/// What makes each format from the one before; the first from an empty database. A step that was released never changes.
+pub(super) const STEPS: [&str; 2] = [CONVERSATIONS, TRANSFERS];
+
+const CONVERSATIONS: &str = "
 -- The number of this peer's logs, drawn once.
 CREATE TABLE self (log INTEGER NOT NULL) STRICT;
 
@@ -56,4 +58,20 @@ CREATE TABLE received (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL, author TEXT NOT NULL, room TEXT, scope TEXT, at INTEGER NOT NULL,
     text TEXT NOT NULL, gap INTEGER NOT NULL
 ) STRICT;
+";
+
+const TRANSFERS: &str = "
+-- Files and directories on their way, both ways. What comes to this peer has a state: 'offered', 'accepted', 'ended';
+-- what goes from it has the path where it is, and what a scan of that gave. The audience is 'private', 'all', or a
+-- room. `reason` says why it ended: what has arrived has none.
+CREATE TABLE transfers (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, peer TEXT NOT NULL, user TEXT NOT NULL,
+    name TEXT NOT NULL, tree INTEGER NOT NULL, executable INTEGER NOT NULL, size INTEGER NOT NULL,
+    files INTEGER NOT NULL, manifest INTEGER NOT NULL, audience TEXT NOT NULL, paused INTEGER NOT NULL,
+    path TEXT, scanned TEXT, state TEXT, keeps_executable INTEGER, whole TEXT, reason TEXT
+) STRICT;
+
+-- What has arrived of the manifest of a directory, in parts.
+CREATE TABLE manifests (number INTEGER PRIMARY KEY, transfer INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE INDEX manifests_by_transfer ON manifests (transfer, number);
 ";

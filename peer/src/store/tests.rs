@@ -7,12 +7,14 @@ use papo_proto::{
     names::Name,
     peer::{
         Change, State,
-        change::{Incoming, LeftRoom, Realm, RoomLog, Unacknowledged},
+        change::{Arrival, Incoming, LeftRoom, Realm, RoomLog, Transfer, Unacknowledged, Way},
     },
     time::Wall,
     wire::{
+        codec::Text,
         peer::{Have, PrivateMessage, Scope},
         room::{Body, CreationRecord, Entry, EntryId, Parents, Said, SignedEntry},
+        transfer::{Audience, Hash, Offer, Reason, TransferId},
     },
 };
 
@@ -61,6 +63,25 @@ fn incoming(number: u64, room: Option<&str>) -> Incoming {
 
 fn private(seq: u64) -> PrivateMessage {
     PrivateMessage { log: LOG, seq, scope: Scope::All, at: Wall(7), text: Said::new("psst").expect("short") }
+}
+
+/// A transfer; its `way` is what differs.
+fn transfer(number: u64, way: Way) -> Transfer {
+    let offer = Offer {
+        name: Text::new(format!("fotos {number}")).expect("short"),
+        tree: true,
+        executable: number == 2,
+        size: 1 << 62,
+        files: 3,
+        manifest: 77,
+        audience: [Audience::Private, Audience::All, Audience::Room(record(1).id())][usize::from(number as u8 % 3)],
+    };
+    let id = TransferId([number as u8; 16]);
+    Transfer { number, id, with: Key([7; 32]), user: name("Bia"), offer, paused: false, way }
+}
+
+fn outgoing() -> Way {
+    Way::Outgoing { path: "/home/ana/fotos".to_owned(), scanned: Hash([4; 32]), ended: None }
 }
 
 fn open(directory: &std::path::Path) -> PeerStore {
@@ -270,7 +291,7 @@ fn a_database_that_is_not_understood_is_left_as_it_is() {
     let newer = |path: &std::path::Path| {
         drop(open(path.parent().expect("a directory")));
         let connection = rusqlite::Connection::open(path).expect("opens");
-        connection.pragma_update(None, "user_version", 2).expect("writes");
+        connection.pragma_update(None, "user_version", super::schema::VERSION + 1).expect("writes");
     };
     let foreign = |path: &std::path::Path| {
         let connection = rusqlite::Connection::open(path).expect("opens");
@@ -286,7 +307,7 @@ fn a_database_that_is_not_understood_is_left_as_it_is() {
     };
     type Spoil<'a> = &'a dyn Fn(&std::path::Path);
     let cases: [(Spoil<'_>, &str); 4] = [
-        (&newer, "was written by a newer papo (format 2; this one knows 1)"),
+        (&newer, "was written by a newer papo (format 3; this one knows 2)"),
         (&foreign, "is not a database of papo"),
         (&garbage, "is damaged"),
         (&damaged, "is damaged"),
@@ -335,14 +356,96 @@ fn the_store_agrees_with_the_state_that_simulators_use_as_their_disk() {
         Change::ReceiverDropped { room: Some(room), receiver: caio },
         Change::RoomForgotten { room: record(2).id() },
     ];
+    assert_agrees(&changes);
+}
+
+/// Store and state are the same after each change.
+#[track_caller]
+fn assert_agrees(changes: &[Change]) {
     let directory = tempfile::tempdir().expect("a directory");
     let mut store = open(directory.path());
     let mut memory = State { log: LOG, ..State::default() };
-    for change in &changes {
+    for change in changes {
         store.keep(std::slice::from_ref(change)).expect("applies");
         memory.apply(change, 3);
         assert_eq!(store.load(3, 0).expect("loads"), memory, "after {change:?}");
     }
+}
+
+#[test]
+fn the_store_agrees_with_the_state_about_transfers_both_ways_from_the_offer_to_the_end() {
+    let offered = |number, way| Change::TransferOffered { transfer: transfer(number, way) };
+    let half_way = Arrival::Accepted { executable: true, manifest: vec![1, 2], whole: Some(Hash([6; 32])) };
+    let ended = |transfer, reason| Change::TransferEnded { transfer, reason };
+    let mut changes = vec![
+        offered(1, outgoing()),
+        offered(2, Way::Incoming(Arrival::Offered)),
+        offered(3, Way::Incoming(half_way)),
+        offered(4, Way::Incoming(Arrival::Ended(Some(Reason::Busy)))),
+        offered(5, Way::Outgoing { path: "/x".to_owned(), scanned: Hash([5; 32]), ended: Some(Reason::Changed) }),
+        Change::TransferPaused { transfer: 1, paused: true },
+        // What is not accepted has neither manifest nor hash.
+        Change::TransferManifest { transfer: 2, bytes: vec![0; 3] },
+        Change::TransferWhole { transfer: 2, sha256: Hash([1; 32]) },
+        Change::TransferAccepted { transfer: 2, executable: false },
+        Change::TransferManifest { transfer: 2, bytes: vec![9; 70_000] },
+        Change::TransferManifest { transfer: 3, bytes: vec![3] },
+        Change::TransferManifest { transfer: 2, bytes: vec![8] },
+        Change::TransferPaused { transfer: 1, paused: false },
+        Change::TransferWhole { transfer: 2, sha256: Hash([2; 32]) },
+        // What goes from here can't be accepted here.
+        Change::TransferAccepted { transfer: 1, executable: true },
+        Change::TransferAccepted { transfer: 2, executable: true },
+    ];
+    changes.extend(Reason::ALL.iter().map(|&reason| ended(1, Some(reason))));
+    changes.extend([ended(2, None), ended(3, Some(Reason::Full)), ended(99, None)]);
+    // The last number is never given again.
+    changes.extend([5, 1, 3].map(|transfer| Change::TransferForgotten { transfer }));
+    assert_agrees(&changes);
+    assert_eq!(after(&changes).transfers_numbered, 5);
+}
+
+#[test]
+fn nothing_of_a_manifest_stays_when_its_transfer_has_ended_or_is_forgotten() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut store = open(directory.path());
+    for number in [1, 2] {
+        let offered = Change::TransferOffered { transfer: transfer(number, Way::Incoming(Arrival::Offered)) };
+        let accepted = Change::TransferAccepted { transfer: number, executable: true };
+        let manifest = Change::TransferManifest { transfer: number, bytes: vec![1; 9] };
+        store.keep(&[offered, accepted, manifest]).expect("applies");
+    }
+    store.keep(&[Change::TransferEnded { transfer: 1, reason: None }]).expect("applies");
+    store.keep(&[Change::TransferForgotten { transfer: 2 }]).expect("applies");
+    let left = store.connection.query_row("SELECT count(*) FROM manifests", [], |row| row.get::<_, i64>(0));
+    assert_eq!(left.expect("counts"), 0);
+}
+
+#[test]
+fn a_database_of_the_first_format_is_brought_up_to_this_one_and_loses_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("peer.sqlite");
+    let old = rusqlite::Connection::open(&path).expect("opens");
+    old.execute_batch(super::schema::STEPS[0]).expect("SQL");
+    old.execute_batch(
+        "INSERT INTO self VALUES (5);
+         INSERT INTO blocked VALUES ('lan', 'dora', 'Dora');
+         INSERT INTO received VALUES (1, 'id1', 'Bia', NULL, 'all', 5, 'olá', 0);",
+    )
+    .expect("SQL");
+    old.pragma_update(None, "application_id", super::schema::APPLICATION_ID).expect("writes");
+    old.pragma_update(None, "user_version", 1).expect("writes");
+    drop(old);
+    for _ in 0..2 {
+        let state = open(directory.path()).load(10, 0).expect("loads");
+        assert_eq!((state.log, state.received, state.transfers_numbered), (5, 1, 0));
+        assert_eq!(state.blocked, [(Realm::Lan, name("Dora"))]);
+    }
+    let mut store = open(directory.path());
+    store.keep(&[Change::TransferOffered { transfer: transfer(1, outgoing()) }]).expect("applies");
+    assert_eq!(store.load(10, 0).expect("loads").transfers, [transfer(1, outgoing())]);
+    let version = store.connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(version.expect("reads"), 2);
 }
 
 #[test]
