@@ -27,6 +27,8 @@ use crate::frontend::terminal::colour::Theme;
 const LISTEN: &str = "0.0.0.0:6061";
 /// Where a hosted tracker listens when it is not told.
 const HOST: &str = "0.0.0.0:6060";
+/// Where received files go when it is not told, from where the program is started.
+const RECEIVED: &str = "received_files";
 /// The port of a tracker whose address has none.
 const TRACKER_PORT: u16 = 6060;
 /// The UDP port on which papos of one network find each other, when no other is given.
@@ -79,6 +81,12 @@ pub(crate) struct Arguments {
     /// Keep identity and messages here [default: papo in the XDG data directory]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Put received files here [default: received_files where papo is started]
+    #[arg(long, value_name = "DIR")]
+    received_dir: Option<PathBuf>,
+    /// Accept at once what those send whose digits you compared, and execute nothing of it [default: none]
+    #[arg(long, value_enum, value_name = "FROM")]
+    auto_accept: Option<AutoAccept>,
     /// Colours for this background [default: dark]
     #[arg(long, value_enum)]
     theme: Option<Theme>,
@@ -111,10 +119,23 @@ struct Config {
     no_lan: bool,
     lan_port: Option<NonZeroU16>,
     data: Option<PathBuf>,
+    received_dir: Option<PathBuf>,
+    auto_accept: Option<AutoAccept>,
     theme: Option<Theme>,
     json: bool,
     record: Option<PathBuf>,
     record_secrets: bool,
+}
+
+/// From whom files are accepted without a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AutoAccept {
+    /// From nobody.
+    #[default]
+    None,
+    /// From those whose digits were compared.
+    Verified,
 }
 
 /// How this peer is to be.
@@ -142,6 +163,10 @@ pub(crate) struct Settings {
     pub(crate) lan_port: Option<u16>,
     /// Its data directory.
     pub(crate) data: PathBuf,
+    /// Where received files go.
+    pub(crate) received_dir: PathBuf,
+    /// From whom they are accepted without a question.
+    pub(crate) auto_accept: AutoAccept,
     /// Its colours.
     pub(crate) theme: Theme,
     /// Whether it speaks JSON.
@@ -223,6 +248,8 @@ impl Arguments {
             lan_port: lan.then_some(lan_port),
             listen: listen.unwrap_or_else(|| LISTEN.parse().expect("the default is an address")),
             data: self.data.or(config.data).map_or_else(default_data, Ok)?,
+            received_dir: self.received_dir.or(config.received_dir).unwrap_or_else(|| RECEIVED.into()),
+            auto_accept: self.auto_accept.or(config.auto_accept).unwrap_or_default(),
             theme: self.theme.or(config.theme).unwrap_or_default().allowed(variable("NO_COLOR").as_deref()),
             json: self.json || config.json,
             record: self.record.or(config.record),

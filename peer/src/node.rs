@@ -27,7 +27,7 @@ use papo_proto::{
     record, tracker,
     tracker::Registration,
 };
-use papo_runtime_mio::{Handle, Node, Options, Reactor, Recorder, data_dir::DataDir, random_seed};
+use papo_runtime_mio::{Disk, Handle, Node, Options, Reactor, Recorder, data_dir::DataDir, random_seed};
 use papo_tracker::{Hosting, HostingOptions};
 use signal_hook::{
     consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1},
@@ -35,11 +35,12 @@ use signal_hook::{
 };
 
 use crate::{
-    args::Settings,
+    args::{AutoAccept, Settings},
     frontend::{
         self, Wiring,
         event::{Event, Info, Trouble},
         inbox::Inbox,
+        paths::Paths,
         piped, sentences,
         session::{EXIT_FAILURE, EXIT_USAGE, Input, Session, Setup},
         terminal::{self, screen::Screen},
@@ -49,6 +50,8 @@ use crate::{
 
 /// An interactive program selects, and so stays far below 1024 descriptors.
 const CONNECTIONS_MAX: usize = 800;
+/// In the data directory: notes of what is sent.
+const SENT_NOTES: &str = "sources";
 /// Once a signal has asked for the end, the frontend has this long to write what it has.
 const WRITE_MAX: Duration = Duration::from_secs(5);
 /// How often it is looked whether a signal has come.
@@ -88,6 +91,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     // From the first moment on, so that a signal while it starts is not lost.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1])?;
     let limits = Limits::default();
+    let paths = Paths::of_process()?;
     let directory = DataDir::open(&settings.data)?;
     let (secret, is_new) = directory.secret("identity.key")?;
     if settings.record.is_some() && !is_new && !settings.record_secrets {
@@ -113,6 +117,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         password: settings.password.clone(),
         token: settings.token.clone(),
         register: register && settings.password.is_none(),
+        paths: paths.clone(),
     };
     let credentials = (tracker.is_some() && !setup.register).then(|| Credentials {
         name: settings.user.clone(),
@@ -126,7 +131,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         name: settings.user.clone(),
         listen: settings.listen,
         any_port: settings.any_port,
-        auto_accept: false,
+        auto_accept: settings.auto_accept == AutoAccept::Verified,
         lan: settings.lan_port.map(|port| Lan { port, hosts_tracker: hosting.as_ref().map(|hosted| hosted.listen) }),
         tracker,
         trust_new: settings.trust_new,
@@ -151,7 +156,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         machine: Peer::start(start),
         store: Box::new(store),
         passwords: None,
-        disk: None,
+        disk: Some(Disk { received: paths.of(&settings.received_dir), notes: directory.path().join(SENT_NOTES) }),
         on_notice: on_peer_notice(Arc::clone(&inbox), tracker),
         recorder,
     });
@@ -159,7 +164,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     listen_to_signals(signals, face, Arc::clone(&inbox), Arc::clone(&screen), Arc::clone(&signalled), peer.clone());
     let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer, shown };
     let history = directory.path().join("history");
-    let code = start_frontend(wiring, face, screen, &settings, history);
+    let code = start_frontend(wiring, face, screen, &settings, history, paths);
     let ran = reactor.run();
     inbox.end();
     let code = await_code(&code, &signalled);
@@ -296,12 +301,13 @@ fn start_frontend(
     screen: Arc<Screen>,
     settings: &Settings,
     history: std::path::PathBuf,
+    paths: Paths,
 ) -> Receiver<Result<u8, Failed>> {
     let (done, code) = mpsc::channel();
     let theme = settings.theme;
     thread::spawn(move || {
         let ended = match face {
-            Face::Terminal => terminal::run(wiring, &screen, theme, history),
+            Face::Terminal => terminal::run(wiring, &screen, theme, history, paths),
             Face::Plain | Face::Json => Ok(piped::run(wiring, face == Face::Json, io::stdout())),
         };
         let ended = match ended {

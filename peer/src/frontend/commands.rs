@@ -27,6 +27,12 @@ pub(crate) enum Takes {
     UserOrRoom,
     /// A command.
     Command,
+    /// A user, a room with `#`, or `all`; a path follows.
+    Receiver,
+    /// The number of something that is offered.
+    Offer,
+    /// The number of a transfer.
+    Transfer,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -86,6 +92,13 @@ verbs! {
     Ping "ping" [] Takes::User;
     Status "status" [] Takes::Word(&["online", "away", "busy"]);
     Profile "profile" [] Takes::Free;
+    Send "send" [] Takes::Receiver;
+    Accept "accept" [] Takes::Offer;
+    Reject "reject" [] Takes::Offer;
+    Pause "pause" [] Takes::Transfer;
+    Resume "resume" [] Takes::Transfer;
+    Cancel "cancel" [] Takes::Transfer;
+    Transfers "transfers" [] Takes::Free;
     Quit "quit" [] Takes::Free;
     Sair "sair" [] Takes::Free;
 }
@@ -126,6 +139,13 @@ pub(crate) enum Order {
     },
     /// Talk to someone else from now on.
     Talk(Target),
+    /// Offer a file or a directory.
+    Send {
+        /// To whom.
+        to: Target,
+        /// Where it is, as it was typed.
+        path: String,
+    },
     /// Tell about oneself.
     Whoami,
     /// Explain a command, or all.
@@ -133,6 +153,9 @@ pub(crate) enum Order {
     /// End.
     Quit,
 }
+
+/// What stands for everyone where something is sent; a person of that name is `@all`.
+pub(crate) const EVERYONE: &str = "all";
 
 /// Why a line was not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +182,8 @@ pub(crate) enum Mistake {
     Address(String),
     /// That is no tracker's address, and why.
     Tracker(String),
+    /// That is not the number of a transfer.
+    Transfer(String),
     /// The command is about the present room, and there is none.
     NoRoom(Verb),
     /// The text is too long.
@@ -175,7 +200,7 @@ impl Mistake {
             Self::UnknownCommand { .. } => "unknown_command",
             Self::Usage(_) => "usage",
             Self::Name { .. } => "bad_name",
-            Self::Capacity(_) => "bad_number",
+            Self::Capacity(_) | Self::Transfer(_) => "bad_number",
             Self::Address(_) | Self::Tracker(_) => "bad_address",
             Self::NoRoom(_) => "no_room",
             Self::TooLong { .. } => "text_too_long",
@@ -259,13 +284,7 @@ fn order(command: &str, target: &Target) -> Result<Order, Mistake> {
         }
         Verb::All if rest.trim().is_empty() => return Ok(Order::Talk(Target::All)),
         Verb::All => Request::Say { to: Target::All, text: rest.to_owned() },
-        Verb::Chat => {
-            let talk = |word: &str| match word.strip_prefix('#') {
-                Some(name) => room(name).map(Target::Room),
-                None => user(word).map(Target::User),
-            };
-            return Ok(Order::Talk(args.optional(talk)?.unwrap_or(Target::All)));
-        }
+        Verb::Chat => return Ok(Order::Talk(args.optional(user_or_room)?.unwrap_or(Target::All))),
         Verb::Tracker => match args.optional(|word| tracker_address(word).map_err(Mistake::Tracker))? {
             Some(address) => Request::TakeTracker { address },
             None => Request::Trackers,
@@ -293,6 +312,20 @@ fn order(command: &str, target: &Target) -> Result<Order, Mistake> {
             let text = Profile::new(rest.trim()).map_err(|_| Mistake::TooLong { max: PROFILE_BYTES_MAX })?;
             Request::Profile { text }
         }
+        Verb::Send => {
+            let (to, path) = split(rest);
+            if path.trim().is_empty() {
+                return Err(Mistake::Usage(verb));
+            }
+            let to = if to == EVERYONE { Target::All } else { user_or_room(to)? };
+            return Ok(Order::Send { to, path: path.trim_end().to_owned() });
+        }
+        Verb::Accept => Request::Accept { transfer: args.one(transfer)? },
+        Verb::Reject => Request::Reject { transfer: args.one(transfer)? },
+        Verb::Pause => Request::Pause { transfer: args.one(transfer)? },
+        Verb::Resume => Request::Resume { transfer: args.one(transfer)? },
+        Verb::Cancel => Request::Cancel { transfer: args.one(transfer)? },
+        Verb::Transfers => args.none(Request::Transfers)?,
         Verb::Quit => return args.none(Order::Quit),
     };
     Ok(Order::Ask(request))
@@ -309,6 +342,17 @@ fn user(word: &str) -> Result<Name, Mistake> {
 
 fn room(word: &str) -> Result<Name, Mistake> {
     name(word, '#')
+}
+
+fn user_or_room(word: &str) -> Result<Target, Mistake> {
+    match word.strip_prefix('#') {
+        Some(name) => room(name).map(Target::Room),
+        None => user(word).map(Target::User),
+    }
+}
+
+fn transfer(word: &str) -> Result<u64, Mistake> {
+    word.parse().map_err(|_| Mistake::Transfer(word.chars().take(64).collect()))
 }
 
 fn name(word: &str, sign: char) -> Result<Name, Mistake> {
@@ -463,6 +507,18 @@ mod tests {
         ] {
             check(line, &in_room(), Order::Talk(target));
         }
+        let send = |to: Target, path: &str| Order::Send { to, path: path.to_owned() };
+        check("/send bia ~/two  words.txt ", &in_room(), send(with_bia(), "~/two  words.txt"));
+        check("/send  @bia  \"a b\"", &in_room(), send(with_bia(), "\"a b\""));
+        check("/send #sala .", &with_bia(), send(in_room(), "."));
+        check("/send all a", &in_room(), send(Target::All, "a"));
+        check("/send @all a", &in_room(), send(Target::User(name("all")), "a"));
+        ask("/accept 7", Request::Accept { transfer: 7 });
+        ask("/reject 7", Request::Reject { transfer: 7 });
+        ask("/pause 7", Request::Pause { transfer: 7 });
+        ask("/resume 7", Request::Resume { transfer: 7 });
+        ask("/cancel 18446744073709551615", Request::Cancel { transfer: u64::MAX });
+        ask("/transfers", Request::Transfers);
         check("/register", &Target::All, Order::Account { register: true, name: None });
         check("/login ana", &Target::All, Order::Account { register: false, name: Some(name("ana")) });
         check("/help", &Target::All, Order::Help(None));
@@ -507,6 +563,11 @@ mod tests {
             ("/plaintext maybe", Verb::Plaintext),
             ("/status offline", Verb::Status),
             ("/whois", Verb::Whois),
+            ("/send bia", Verb::Send),
+            ("/send bia  ", Verb::Send),
+            ("/accept", Verb::Accept),
+            ("/accept 1 2", Verb::Accept),
+            ("/transfers 1", Verb::Transfers),
         ] {
             assert_eq!(parse(line, &in_room()), Err(Mistake::Usage(verb)), "{line}");
         }
@@ -514,6 +575,10 @@ mod tests {
         assert!(matches!(parse(&format!("/whois {}", "a".repeat(33)), &in_room()), Err(Mistake::Name { .. })));
         assert!(matches!(parse("/create nova -1", &in_room()), Err(Mistake::Capacity(_))));
         assert!(matches!(parse("/create nova 70000", &in_room()), Err(Mistake::Capacity(_))));
+        for wrong in ["-1", "film.mkv", "18446744073709551616"] {
+            assert_eq!(parse(&format!("/cancel {wrong}"), &in_room()), Err(Mistake::Transfer(wrong.to_owned())));
+        }
+        assert!(matches!(parse("/send a/b c", &in_room()), Err(Mistake::Name { .. })));
         assert!(matches!(parse("/connect localhost", &in_room()), Err(Mistake::Address(_))));
         assert!(matches!(parse("/tracker t:0", &in_room()), Err(Mistake::Tracker(_))));
         let long = "é".repeat(STATUS_BYTES_MAX);

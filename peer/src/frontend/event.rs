@@ -9,13 +9,25 @@ use papo_proto::{
     wire::tracker::Status,
 };
 
-use super::commands::{Mistake, Verb};
+use super::{
+    commands::{Mistake, Verb},
+    progress::{Moving, Summary},
+};
 
 /// Something to be shown, once, in any of the three ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The peer says it.
     Notice(Notice),
+    /// The peer says that something has arrived, here or elsewhere.
+    Arrived {
+        /// How.
+        notice: Notice,
+        /// What it was like.
+        summary: Summary,
+    },
+    /// How far a transfer has come, where only some of that is told.
+    Progress(Moving),
     /// A request failed.
     Problem(Problem),
     /// A line was not understood.
@@ -118,6 +130,15 @@ pub(crate) enum Info {
     PlaintextSet {
         /// It is open.
         open: bool,
+    },
+    /// What was offered is accepted.
+    Accepted(u64),
+    /// A transfer is held here, or goes on.
+    Held {
+        /// Its number.
+        transfer: u64,
+        /// It is held.
+        held: bool,
     },
     /// The tracker is dialled again and again.
     KeepsTrying,

@@ -9,12 +9,13 @@ use papo_proto::{
     peer::{
         Notice,
         change::Incoming,
-        interface::{PeerSeen, Target},
+        interface::{PeerSeen, Phase, Target, TransferSeen},
     },
     time::Wall,
     wire::{
         peer::Scope,
         tracker::{Profile, Status, StatusText},
+        transfer::{Hash, Reason},
     },
 };
 use proptest::prelude::*;
@@ -22,6 +23,7 @@ use proptest::prelude::*;
 use super::{
     event::{Event, Info},
     json, lines, plain,
+    progress::{Label, Moving, Summary},
     sentences::tests::{HOSTILE, every_info, every_mistake, every_note, every_problem, every_trouble},
     terminal::{colour::Theme, render::Renderer},
 };
@@ -83,6 +85,47 @@ fn said(text: &str) -> Event {
     Event::Notice(Notice::Said { id, to, at: NOON, text: text.to_owned(), waiting: vec![] })
 }
 
+/// Files that are called so, on their way from the offer to the end.
+fn files(called: &str) -> Vec<Event> {
+    let (from, to, user, name) = (name("bia"), name("bia"), name("bia"), called.to_owned());
+    let row = TransferSeen {
+        transfer: 7,
+        incoming: true,
+        user: user.clone(),
+        name: name.clone(),
+        tree: true,
+        total: 9,
+        done: 3,
+        phase: Phase::Running,
+    };
+    let label = Some(Label { incoming: false, user: user.clone(), name: name.clone() });
+    let sent = Notice::Sent { transfer: 7, to: to.clone(), name: name.clone() };
+    let mut all = vec![
+        Event::Arrived { notice: sent.clone(), summary: Summary { passed_over: 2, ..Summary::default() } },
+        Event::Progress(Moving { transfer: 7, label, done: 3, total: 9, rate: 1 }),
+    ];
+    let notices = [
+        sent,
+        Notice::Offer {
+            transfer: 7,
+            from: from.clone(),
+            room: None,
+            scope: None,
+            name: name.clone(),
+            tree: true,
+            size: 9,
+            files: 2,
+            accepted: false,
+        },
+        Notice::Offered { transfer: 7, to, name: name.clone(), tree: false, size: 9, files: 1, waiting: true },
+        Notice::Received { transfer: 7, from, path: name.clone(), sha256: Hash([1; 32]), renamed: 3 },
+        Notice::TransferEnded { transfer: 7, incoming: true, user, name, reason: Reason::Full, by_us: false },
+        Notice::Transfers { rows: vec![row] },
+    ];
+    all.extend(notices.map(Event::Notice));
+    all
+}
+
 /// Everything that can be shown and has a text in it that is no name.
 fn everything(text: &str) -> Vec<Event> {
     let mut all = vec![
@@ -95,6 +138,7 @@ fn everything(text: &str) -> Vec<Event> {
         Event::Info(Info::LateDelivery { to: name("bia"), text: text.to_owned() }),
         Event::Info(Info::StatusSet { status: Status::Away, text: text.to_owned() }),
     ];
+    all.extend(files(text));
     all.extend(every_note().into_iter().map(|note| Event::Notice(Notice::Note(note))));
     all.extend(every_problem().into_iter().map(Event::Problem));
     all.extend(every_mistake().into_iter().map(Event::Mistake));

@@ -10,7 +10,7 @@ use papo_proto::{
     peer::{
         Note, Notice,
         change::Incoming,
-        interface::{PeerEvent, PeerSeen, RoomSeen, Target},
+        interface::{PeerEvent, PeerSeen, RoomSeen, Target, TransferSeen},
     },
     time::Wall,
     wire::{peer::Scope, tracker::RoomEvent},
@@ -30,7 +30,9 @@ pub(crate) fn lines(event: &Event) -> String {
 
 fn value(event: &Event) -> Option<Value> {
     Some(match event {
-        Event::Notice(notice) => return self::notice(notice),
+        // Scripts are told all progress, and make their own summaries.
+        Event::Notice(notice) | Event::Arrived { notice, .. } => return self::notice(notice),
+        Event::Progress(moving) => progress(moving.transfer, moving.done, moving.total),
         Event::Problem(problem) => error(problem.code(), &sentences::problem(problem)),
         Event::Mistake(mistake) => error(mistake.code(), &sentences::mistake(mistake)),
         Event::Trouble(trouble) => error(trouble.code(), &sentences::trouble(trouble)),
@@ -45,6 +47,10 @@ fn value(event: &Event) -> Option<Value> {
         }),
         Event::Info(info) => json!({ "event": "notice", "text": sentences::info(info).join("\n") }),
     })
+}
+
+fn progress(transfer: u64, done: u64, total: u64) -> Value {
+    json!({ "event": "progress", "transfer": transfer, "done": done, "total": total })
 }
 
 fn error(code: &str, text: &str) -> Value {
@@ -124,9 +130,7 @@ fn notice(notice: &Notice) -> Option<Value> {
             "event": "offered", "transfer": transfer, "to": to, "name": name, "directory": tree, "size": size,
             "files": files, "waiting": waiting,
         }),
-        Notice::Progress { transfer, done, total } => {
-            json!({ "event": "progress", "transfer": transfer, "done": done, "total": total })
-        }
+        Notice::Progress { transfer, done, total } => progress(*transfer, *done, *total),
         Notice::Received { transfer, from, path, sha256, renamed } => json!({
             "event": "received", "transfer": transfer, "path": path, "sha256": sha256, "from": from,
             "renamed": renamed,
@@ -139,7 +143,9 @@ fn notice(notice: &Notice) -> Option<Value> {
             "reason": reason, "by_us": by_us,
             "text": files::ended(*transfer, *incoming, user, name, *reason, *by_us),
         }),
-        Notice::Transfers { rows } => json!({ "event": "transfers", "transfers": rows }),
+        Notice::Transfers { rows } => {
+            json!({ "event": "transfers", "transfers": rows.iter().map(transfer).collect::<Vec<_>>() })
+        }
         Notice::Stopped { unacknowledged } => {
             let text = sentences::stopped(*unacknowledged)?;
             json!({ "event": "notice", "code": "undelivered", "text": text, "messages": unacknowledged })
@@ -186,6 +192,13 @@ fn room(room: &RoomSeen) -> Value {
         "capacity": room.capacity,
         "plaintext": room.plaintext,
         "joined": room.joined,
+    })
+}
+
+fn transfer(seen: &TransferSeen) -> Value {
+    json!({
+        "transfer": seen.transfer, "incoming": seen.incoming, "user": seen.user, "name": seen.name,
+        "directory": seen.tree, "done": seen.done, "total": seen.total, "state": files::phase(seen.phase),
     })
 }
 

@@ -4,14 +4,18 @@ use papo_proto::{
     identity::Key,
     machine::Refusal,
     names::Name,
-    peer::{Note, Problem},
-    wire::tracker::{Failure, Profile, Status, StatusText},
+    peer::{Note, Problem, interface::Phase},
+    wire::{
+        tracker::{Failure, Profile, Status, StatusText},
+        transfer::{Hash, Reason},
+    },
 };
 
 use super::*;
 use crate::frontend::{
     commands::{Mistake, Verb},
     event::Trouble,
+    progress::Summary,
 };
 
 fn name(text: &str) -> Name {
@@ -180,6 +184,64 @@ fn each_notice_has_the_names_and_fields_that_scripts_rely_on() {
     for (notice, expected) in all {
         check(&Event::Notice(notice), &expected);
     }
+}
+
+#[test]
+fn files_have_the_events_that_scripts_rely_on() {
+    let check = |notice, expected| check(&Event::Notice(notice), expected);
+    let (bia, film) = (|| name("bia"), || "film.mkv".to_owned());
+    check(
+        Notice::Offer {
+            transfer: 7,
+            from: bia(),
+            room: None,
+            scope: Some(Scope::All),
+            name: film(),
+            tree: false,
+            size: 9,
+            files: 1,
+            accepted: false,
+        },
+        r#"{"event":"offer","transfer":7,"from":"bia","name":"film.mkv","size":9,"files":1,"directory":false,
+            "room":null,"scope":"all","accepted":false}"#,
+    );
+    check(
+        Notice::Offered { transfer: 8, to: bia(), name: film(), tree: true, size: 9, files: 2, waiting: true },
+        r#"{"event":"offered","transfer":8,"to":"bia","name":"film.mkv","directory":true,"size":9,"files":2,
+            "waiting":true}"#,
+    );
+    let progress = r#"{"event":"progress","transfer":7,"done":3,"total":9}"#;
+    check(Notice::Progress { transfer: 7, done: 3, total: 9 }, progress);
+    let sha256 = Hash([0xab; 32]);
+    let received = || Notice::Received { transfer: 7, from: bia(), path: "/r/film.mkv".to_owned(), sha256, renamed: 0 };
+    let expected = format!(
+        r#"{{"event":"received","transfer":7,"path":"/r/film.mkv","sha256":"{}","from":"bia","renamed":0}}"#,
+        "ab".repeat(32)
+    );
+    check(received(), &expected);
+    super::tests::check(&Event::Arrived { notice: received(), summary: Summary::default() }, &expected);
+    let sent = r#"{"event":"sent","transfer":8,"to":"bia","name":"film.mkv"}"#;
+    check(Notice::Sent { transfer: 8, to: bia(), name: film() }, sent);
+    check(
+        Notice::TransferEnded {
+            transfer: 7,
+            incoming: true,
+            user: bia(),
+            name: film(),
+            reason: Reason::Rejected,
+            by_us: true,
+        },
+        r#"{"event":"transfer_ended","transfer":7,"incoming":true,"user":"bia","name":"film.mkv",
+            "reason":"rejected","by_us":true,"text":"transfer 7 of “film.mkv” from bia ended: you rejected it"}"#,
+    );
+    let phase = Phase::Paused { here: false, there: true };
+    let row =
+        TransferSeen { transfer: 7, incoming: true, user: bia(), name: film(), tree: false, total: 9, done: 3, phase };
+    check(
+        Notice::Transfers { rows: vec![row] },
+        r#"{"event":"transfers","transfers":[{"transfer":7,"incoming":true,"user":"bia","name":"film.mkv",
+            "directory":false,"done":3,"total":9,"state":"paused there"}]}"#,
+    );
 }
 
 #[test]

@@ -17,7 +17,9 @@ use papo_proto::{
 
 use super::{
     event::{Event, Info},
-    files, sentences,
+    files,
+    progress::Summary,
+    sentences,
 };
 
 /// Something to be seen.
@@ -61,6 +63,8 @@ pub(crate) struct Message {
 pub(crate) fn of(event: &Event, me: &Name) -> Vec<Shown> {
     match event {
         Event::Notice(notice) => of_notice(notice, me),
+        Event::Arrived { notice, summary } => of_arrived(notice, summary),
+        Event::Progress(moving) => vec![Shown::Faint(one(files::progress(moving)))],
         Event::Problem(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
         Event::Mistake(mistake) => vec![Shown::Error(one(sentences::mistake(mistake)))],
         Event::Trouble(trouble) => vec![Shown::Error(one(sentences::trouble(trouble)))],
@@ -133,8 +137,7 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         Notice::Offered { transfer, to, name, tree, size, files: count, waiting } => {
             plain(files::offered(*transfer, to, (name, *tree, *size, *count), *waiting))
         }
-        Notice::Received { from, path, renamed, .. } => plain(files::received(from, path, *renamed)),
-        Notice::Sent { to, name, .. } => plain(files::sent(to, name)),
+        Notice::Received { .. } | Notice::Sent { .. } => of_arrived(notice, &Summary::default()),
         Notice::TransferEnded { transfer, incoming, user, name, reason, by_us } => {
             plain(files::ended(*transfer, *incoming, user, name, *reason, *by_us))
         }
@@ -146,6 +149,15 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         | Notice::PasswordNeeded { .. }
         | Notice::Outcome { .. } => Vec::new(),
     }
+}
+
+fn of_arrived(notice: &Notice, summary: &Summary) -> Vec<Shown> {
+    let sentence = match notice {
+        Notice::Received { from, path, renamed, .. } => files::received(from, path, *renamed, summary),
+        Notice::Sent { to, name, .. } => files::sent(to, name, summary),
+        _ => return Vec::new(),
+    };
+    vec![Shown::Notice(one(sentence))]
 }
 
 fn message(incoming: &Incoming, me: &Name) -> Message {

@@ -3,6 +3,7 @@
 //! - [`commands`]: what is typed → a request.
 //! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
 //! - [`event`]: what is shown; [`sentences`], [`files`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
+//! - [`paths`]: what is typed as a path; [`progress`]: how quickly files move.
 //! - [`inbox`]: what waits to be handled, bounded.
 //! - [`piped`] and [`terminal`]: the two that read and write.
 //!
@@ -18,8 +19,10 @@ pub(crate) mod help;
 pub(crate) mod inbox;
 pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod paths;
 pub(crate) mod piped;
 pub(crate) mod plain;
+pub(crate) mod progress;
 pub(crate) mod sentences;
 pub(crate) mod session;
 pub(crate) mod terminal;

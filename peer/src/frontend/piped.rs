@@ -7,14 +7,16 @@ use std::{
     io::{self, BufRead, Write},
     sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
     Ended, Turns, Wiring,
     event::{Event, Trouble},
     inbox::{Inbox, Next},
-    is_closed, json, number_of, plain, reopen,
+    is_closed, json, number_of, plain,
+    progress::Transfers,
+    reopen,
     session::{EXIT_FAILURE, Effect, Input},
     tell,
 };
@@ -34,6 +36,7 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
     let lines = Arc::clone(&inbox);
     // It ends with the process: nothing can be done about a read that waits.
     thread::spawn(move || read_lines(io::stdin().lock(), &turns, &lines));
+    let mut transfers = Transfers::default();
     let mut open = true;
     let mut page = Page::default();
     loop {
@@ -55,7 +58,12 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
         for effect in effects {
             match effect {
                 Effect::Show(event) => {
-                    let lines = if as_json { json::lines(&event) } else { plain::lines(&event, session.me()) };
+                    let lines = if as_json {
+                        json::lines(&event)
+                    } else {
+                        let told = transfers.told(Instant::now(), event.clone());
+                        told.map_or_else(String::new, |told| plain::lines(&told, session.me()))
+                    };
                     page.push(&lines, number_of(&event));
                 }
                 Effect::Tell(command) => tell(&peer, command),

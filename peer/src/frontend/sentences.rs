@@ -466,12 +466,13 @@ pub(crate) fn problem(problem: &Problem) -> String {
         Problem::TooManyTransfers { max } => {
             format!("there would be more than {max} transfers: wait until some have ended, or /cancel them")
         }
-        Problem::File { path, error } => format!("{} can't be sent: {}", quoted(path), files::disk(*error)),
+        Problem::File { path, error } => format!("{} can't be sent: {}", quoted(path), files::not_read(*error)),
         Problem::ReceivedFiles { transfer, error } => {
-            format!("transfer {transfer} can't be received: {}", files::disk(*error))
+            format!("transfer {transfer} can't be received: {}", files::not_written(*error))
         }
         Problem::NoSpace { transfer, needed, free } => {
-            format!("transfer {transfer} needs {needed} bytes, and {free} are free: make room, then /accept {transfer}")
+            let (needed, free) = (files::bytes(*needed), files::bytes(*free));
+            format!("transfer {transfer} needs {needed}, and {free} are free: make room, then /accept {transfer}")
         }
         Problem::Stopping => "papo is about to end".to_owned(),
     }
@@ -575,6 +576,9 @@ pub(crate) fn mistake(mistake: &Mistake) -> String {
             format!("{} is not an address with a port, such as 10.0.0.2:6061", quoted(typed))
         }
         Mistake::Tracker(why) => format!("that is not the address of a tracker: {why}"),
+        Mistake::Transfer(typed) => {
+            format!("{} is not the number of a transfer: /transfers lists them", quoted(typed))
+        }
         Mistake::NoRoom(verb) => format!("you talk to no room at present: /{} ROOM", verb.word()),
         Mistake::TooLong { max } => format!("that is too long: {max} bytes fit"),
     }
@@ -643,6 +647,9 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
             "your account is open to old clients now, which log in without encryption".to_owned()
         }
         Info::PlaintextSet { open: false } => "your account is closed to old clients without encryption now".to_owned(),
+        Info::Accepted(transfer) => format!("transfer {transfer} is accepted; /transfers tells how far it is"),
+        Info::Held { transfer, held: true } => format!("transfer {transfer} is held: /resume {transfer}"),
+        Info::Held { transfer, held: false } => format!("transfer {transfer} goes on"),
         Info::KeepsTrying => "papo keeps trying; what you can do without the tracker goes on".to_owned(),
         Info::HowToQuit => "Ctrl-C again, Ctrl-D or /quit ends papo".to_owned(),
         Info::Help(topic) => return help::lines(*topic),

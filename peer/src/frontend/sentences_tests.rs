@@ -1,5 +1,7 @@
 //! Every sentence is one for people: nothing raw, and it says what to do.
 
+use papo_proto::disk::{DiskError, Skipped};
+
 use super::*;
 use crate::frontend::commands::Verb;
 
@@ -31,7 +33,15 @@ pub(in crate::frontend) fn every_note() -> Vec<Note> {
         Note::TrackerOffered { address: ([10, 0, 0, 2], 6060).into() },
         Note::Trusted { user: user.clone(), key },
         Note::Blocked { user: user.clone(), blocked: true },
-        Note::Blocked { user, blocked: false },
+        Note::Blocked { user: user.clone(), blocked: false },
+        Note::Skipped {
+            name: HOSTILE.to_owned(),
+            skipped: Skipped { count: 3, named: vec![HOSTILE.to_owned(), "a".to_owned()] },
+        },
+        Note::Skipped { name: "a".to_owned(), skipped: Skipped { count: 1, named: vec!["b".to_owned()] } },
+        Note::TransferPaused { transfer: 7, user: user.clone(), paused: true },
+        Note::TransferPaused { transfer: 7, user: user.clone(), paused: false },
+        Note::OffersRefused { user },
     ]
 }
 
@@ -48,10 +58,27 @@ pub(in crate::frontend) fn every_problem() -> Vec<Problem> {
         Refusal::Exhausted,
         Refusal::Other,
     ];
-    let mut all = vec![
+    let errors = [
+        DiskError::NotFound,
+        DiskError::Denied,
+        DiskError::Full,
+        DiskError::Changed,
+        DiskError::NotAFile,
+        DiskError::TooMany,
+        DiskError::Tampered,
+        DiskError::Other,
+    ];
+    let mut all = errors.map(|error| Problem::File { path: HOSTILE.to_owned(), error }).to_vec();
+    all.extend(errors.map(|error| Problem::ReceivedFiles { transfer: 7, error }));
+    all.extend([
         Problem::TrackerUnknownHost { host: HOSTILE.to_owned() },
         Problem::TrackerKeyChanged { tracker: tracker.clone(), expected: key, shown: Key([2; 32]) },
         Problem::TrackerNotTrusted { tracker: tracker.clone(), key },
+        Problem::UnknownTransfer { transfer: 7 },
+        Problem::NotAnOffer { transfer: 7 },
+        Problem::NotAccepted { transfer: 7 },
+        Problem::TooManyTransfers { max: 9 },
+        Problem::NoSpace { transfer: 7, needed: 2_000_000, free: 1 },
         Problem::NoTracker,
         Problem::TrackerInUse { tracker: tracker.clone() },
         Problem::NotLoggedIn,
@@ -74,7 +101,7 @@ pub(in crate::frontend) fn every_problem() -> Vec<Problem> {
         Problem::TooManyRequests,
         Problem::OutOfRange,
         Problem::Stopping,
-    ];
+    ]);
     for reason in refusals {
         all.push(Problem::TrackerUnreachable { tracker: tracker.clone(), reason });
         all.push(Problem::Unreachable { address, reason });
@@ -98,7 +125,8 @@ pub(in crate::frontend) fn every_mistake() -> Vec<Mistake> {
         Mistake::Name { typed: typed.clone(), why: BadName::Character('#') },
         Mistake::Name { typed: typed.clone(), why: BadName::Character('\u{1b}') },
         Mistake::Capacity(typed.clone()),
-        Mistake::Address(typed),
+        Mistake::Address(typed.clone()),
+        Mistake::Transfer(typed),
         Mistake::TooLong { max: 9 },
     ];
     all.extend(Verb::ALL.iter().flat_map(|&verb| [Mistake::Usage(verb), Mistake::NoRoom(verb)]));
@@ -136,6 +164,9 @@ pub(in crate::frontend) fn every_info() -> Vec<Info> {
         Info::ProfileSet { empty: false },
         Info::PlaintextSet { open: true },
         Info::PlaintextSet { open: false },
+        Info::Accepted(7),
+        Info::Held { transfer: 7, held: true },
+        Info::Held { transfer: 7, held: false },
         Info::KeepsTrying,
         Info::HowToQuit,
         Info::Help(None),

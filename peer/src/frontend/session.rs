@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use papo_proto::{
+    disk::DiskError,
     identity::Key,
     names::Name,
     peer::{
@@ -26,6 +27,7 @@ use papo_proto::{
 use super::{
     commands::{self, Order},
     event::{Event, Info, Trouble},
+    paths::Paths,
     sentences,
 };
 
@@ -64,6 +66,8 @@ pub(crate) struct Setup {
     pub(crate) token: Option<Token>,
     /// Begin by asking for the password of a new account.
     pub(crate) register: bool,
+    /// Where typed paths begin.
+    pub(crate) paths: Paths,
 }
 
 /// What the next line is for.
@@ -157,6 +161,7 @@ enum Then {
 enum List {
     Peers,
     Rooms,
+    Transfers,
 }
 
 /// See the [module](self).
@@ -264,6 +269,9 @@ impl Session {
             Notice::Ready { user, .. } => {
                 self.setup.me = user.clone();
                 self.ready = true;
+                if self.setup.terminal {
+                    self.ask_quietly(Request::Transfers);
+                }
             }
             Notice::LoggedIn { user, .. } => {
                 self.setup.me = user.clone();
@@ -281,6 +289,7 @@ impl Session {
             Notice::Failed(problem) if self.is_told(problem) => return,
             Notice::Peers { .. } if self.was_quiet(List::Peers) => return self.learn(notice),
             Notice::Rooms { .. } if self.was_quiet(List::Rooms) => return self.learn(notice),
+            Notice::Transfers { .. } if self.was_quiet(List::Transfers) => return self.learn(notice),
             _ => {}
         }
         self.show(Event::Notice(notice.clone()));
@@ -330,7 +339,7 @@ impl Session {
         self.effects.push(Effect::Learn(Event::Notice(notice)));
     }
 
-    /// Asks for names, so that they can be completed.
+    /// Asks for names, so that they can be completed or shown.
     fn ask_quietly(&mut self, request: Request) {
         self.ask(request, Then::Quiet);
     }
@@ -482,6 +491,9 @@ impl Session {
                         Then::Tell(Info::StatusSet { status: *status, text: text.as_str().to_owned() })
                     }
                     Request::Profile { text } => Then::Tell(Info::ProfileSet { empty: text.as_str().is_empty() }),
+                    Request::Accept { transfer } => Then::Tell(Info::Accepted(*transfer)),
+                    Request::Pause { transfer } => Then::Tell(Info::Held { transfer: *transfer, held: true }),
+                    Request::Resume { transfer } => Then::Tell(Info::Held { transfer: *transfer, held: false }),
                     Request::Plaintext { open } => Then::Tell(Info::PlaintextSet { open: *open }),
                     _ => Then::Nothing,
                 };
@@ -501,6 +513,11 @@ impl Session {
                     to => self.ask(Request::Talk { to }, Then::Nothing),
                 }
             }
+            Order::Send { to, path } => match self.setup.paths.typed(&path).into_os_string().into_string() {
+                Ok(path) => self.ask(Request::Send { to, path }, Then::Nothing),
+                // The way from here to there has a name that is no text.
+                Err(_) => self.refuse(Event::Problem(Problem::File { path, error: DiskError::Other })),
+            },
             Order::Whoami => self.ask(Request::Whois { user: self.setup.me.clone() }, Then::Nothing),
             Order::Help(topic) => self.refuse(Event::Info(Info::Help(topic))),
             Order::Quit => self.leave(EXIT_FINE),
@@ -537,6 +554,7 @@ impl Session {
         match &request {
             Request::Peers { .. } => self.lists.push_back((self.tokens, List::Peers)),
             Request::Rooms { .. } => self.lists.push_back((self.tokens, List::Rooms)),
+            Request::Transfers => self.lists.push_back((self.tokens, List::Transfers)),
             _ => {}
         }
         self.effects.push(Effect::Tell(Command::Ask { token: self.tokens, request }));

@@ -21,7 +21,8 @@ fn listen() -> SocketAddr {
 }
 
 fn setup(terminal: bool, tracker: bool) -> Setup {
-    Setup { terminal, json: !terminal, me: name("ana"), tracker, password: None, token: None, register: false }
+    let paths = Paths { start: "/work".into(), home: Some("/home/ana".into()) };
+    Setup { terminal, json: !terminal, me: name("ana"), tracker, password: None, token: None, register: false, paths }
 }
 
 /// A session, and what it does in words.
@@ -45,7 +46,7 @@ impl Played {
         played.notice(ready());
         played.notice(logged_in());
         // Names for completion, which it asks for by itself.
-        assert_eq!(std::mem::take(&mut played.session.pending).len(), 2);
+        assert_eq!(std::mem::take(&mut played.session.pending).len(), 3);
         played.session.lists.clear();
         played.session.tokens = 0;
         played
@@ -89,6 +90,7 @@ fn word(effect: &Effect) -> String {
             let debug = format!("{notice:?}");
             format!("show {}", debug.split([' ', '(']).next().unwrap_or_default())
         }
+        Effect::Show(Event::Arrived { .. } | Event::Progress(_)) => unreachable!("the session makes none"),
         Effect::Show(Event::Problem(problem)) => format!("error {}", problem.code()),
         Effect::Show(Event::Mistake(mistake)) => format!("error {}", mistake.code()),
         Effect::Show(Event::Trouble(trouble)) => format!("error {}", trouble.code()),
@@ -402,14 +404,14 @@ fn names_are_learned_quietly_once_and_what_the_person_asks_for_is_shown() {
     let mut terminal = Played::new(setup(true, true));
     terminal.notice(ready());
     let asked = terminal.notice(logged_in());
-    assert_eq!(asked, ["ask 1 Rooms { prefix: \"\" }", "ask 2 Peers { prefix: \"\" }", "show LoggedIn"]);
+    assert_eq!(asked, ["ask 2 Rooms { prefix: \"\" }", "ask 3 Peers { prefix: \"\" }", "show LoggedIn"]);
     assert_eq!(terminal.notice(logged_in()), ["show LoggedIn"]);
     terminal.line("/rooms");
     assert_eq!(terminal.notice(Notice::Rooms { rooms: vec![] }), ["learn"]);
-    assert_eq!(terminal.outcome(1, None), Vec::<String>::new());
-    assert_eq!(terminal.outcome(2, Some(Problem::TrackerSilent)), Vec::<String>::new(), "nobody asked for it");
+    assert_eq!(terminal.outcome(2, None), Vec::<String>::new());
+    assert_eq!(terminal.outcome(3, Some(Problem::TrackerSilent)), Vec::<String>::new(), "nobody asked for it");
     assert_eq!(terminal.notice(Notice::Rooms { rooms: vec![] }), ["show Rooms"]);
-    assert_eq!(terminal.outcome(3, None), ["next"]);
+    assert_eq!(terminal.outcome(4, None), ["next"]);
     terminal.line("/peers");
     assert_eq!(terminal.notice(Notice::Peers { peers: vec![] }), ["show Peers"]);
 }
@@ -451,4 +453,33 @@ fn an_object_with_two_fields_or_none_is_told_so() {
             .any(|effect| matches!(effect, Effect::Show(Event::Trouble(Trouble::BadJson(text))) if text.contains(why)));
         assert!(told, "{line}: {effects:?}");
     }
+}
+
+#[test]
+fn a_typed_path_is_made_absolute_and_each_order_about_a_transfer_is_answered() {
+    let mut pipe = Played::pipe();
+    let sent = pipe.line("/send bia ~/two words.txt");
+    let expected = Request::Send { to: Target::User(name("bia")), path: "/home/ana/two words.txt".to_owned() };
+    assert_eq!(sent, [format!("ask 1 {expected:?}")]);
+    assert_eq!(pipe.outcome(1, None), ["next"]);
+    assert!(pipe.line("/send all film.mkv")[0].contains("\"/work/film.mkv\""));
+    pipe.outcome(2, None);
+    for (token, line) in (3..).zip(["/accept 7", "/pause 7", "/resume 7"]) {
+        pipe.line(line);
+        let told = pipe.outcome(token, None);
+        assert!(told[0].starts_with("info: transfer 7 ") && told[1] == "next", "{told:?}");
+    }
+    pipe.line("/cancel 7");
+    assert_eq!(pipe.outcome(6, Some(Problem::UnknownTransfer { transfer: 7 })), ["error unknown_transfer", "next"]);
+}
+
+#[test]
+fn the_transfers_that_are_asked_for_at_the_start_are_learned_and_those_of_the_person_shown() {
+    let mut terminal = Played::new(setup(true, false));
+    assert!(terminal.notice(ready()).iter().any(|effect| effect == "ask 1 Transfers"));
+    let rows = || Notice::Transfers { rows: Vec::new() };
+    assert_eq!(terminal.notice(rows()), ["learn"]);
+    terminal.outcome(1, None);
+    terminal.line("/transfers");
+    assert_eq!(terminal.notice(rows()), ["show Transfers"]);
 }

@@ -1,8 +1,12 @@
 //! What the line editor is helped with: completion, hints, colour of the prompt, and hiding of passwords.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use papo_proto::peer::Notice;
+use papo_proto::peer::{Notice, interface::Phase};
 use rustyline::{
     Context, Helper, completion::Completer, highlight::CmdKind, highlight::Highlighter, hint::Hint, hint::Hinter,
     validate::Validator,
@@ -11,26 +15,43 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{colour::Theme, screen::Screen};
 use crate::frontend::{
-    commands::{Takes, Verb},
-    event::Event,
+    commands::{EVERYONE, Takes, Verb},
+    event::{Event, Info},
     help,
+    paths::Paths,
 };
 
 /// Names of each kind that are remembered for completion; further ones are not.
 const WORDS_MAX: usize = 5000;
 
-/// Names that were seen.
+/// Names that were seen, and the numbers of transfers that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     users: BTreeSet<String>,
     rooms: BTreeSet<String>,
+    /// Of each transfer, whether it is an offer that waits for an answer.
+    transfers: BTreeMap<u64, bool>,
 }
 
 impl Words {
     /// Remembers the names in what is shown.
     pub(crate) fn learn(&mut self, event: &Event) {
-        let Event::Notice(notice) = event else { return };
+        let notice = match event {
+            Event::Notice(notice) | Event::Arrived { notice, .. } => notice,
+            Event::Info(Info::Accepted(transfer)) => return self.transfer(*transfer, false),
+            _ => return,
+        };
         match notice {
+            Notice::Offer { transfer, accepted, .. } => self.transfer(*transfer, !accepted),
+            Notice::Offered { transfer, .. } => self.transfer(*transfer, false),
+            Notice::Transfers { rows } => {
+                for row in rows {
+                    self.transfer(row.transfer, row.incoming && row.phase == Phase::Offered);
+                }
+            }
+            Notice::Received { transfer, .. }
+            | Notice::Sent { transfer, .. }
+            | Notice::TransferEnded { transfer, .. } => drop(self.transfers.remove(transfer)),
             Notice::Peers { peers } | Notice::Users { users: peers, .. } => {
                 for peer in peers {
                     self.user(peer.user.as_str());
@@ -62,6 +83,17 @@ impl Words {
 
     fn room(&mut self, name: &str) {
         add(&mut self.rooms, name);
+    }
+
+    fn transfer(&mut self, number: u64, offer: bool) {
+        if self.transfers.len() < WORDS_MAX || self.transfers.contains_key(&number) {
+            self.transfers.insert(number, offer);
+        }
+    }
+
+    fn numbers(&self, start: &str, offers_only: bool) -> Vec<String> {
+        let fitting = self.transfers.iter().filter(|&(_, &offer)| offer || !offers_only);
+        fitting.map(|(number, _)| format!("{number} ")).filter(|number| number.starts_with(start)).collect()
     }
 
     /// Where the word before `at` begins, and what it may become.
@@ -97,6 +129,16 @@ impl Words {
                     both
                 }
             },
+            Takes::Receiver => {
+                let mut all = begin_with(&self.users, sign('@').0, &sign('@').1, " ");
+                all.extend(
+                    word.strip_prefix('#').map_or_else(Vec::new, |name| begin_with(&self.rooms, name, "#", " ")),
+                );
+                all.extend(Some(format!("{EVERYONE} ")).filter(|everyone| everyone.starts_with(word)));
+                all
+            }
+            Takes::Offer => self.numbers(word, true),
+            Takes::Transfer => self.numbers(word, false),
             Takes::Command => verbs(word.trim_start_matches('/'), ""),
             Takes::Word(words) => {
                 words.iter().filter(|one| one.starts_with(word)).map(|one| format!("{one} ")).collect()
@@ -104,6 +146,23 @@ impl Words {
         };
         (start, candidates)
     }
+}
+
+/// Whether the tabulator would do something here.
+fn may_complete(line: &str, at: usize) -> bool {
+    let word = || line.get(..at).and_then(|typed| typed.split(char::is_whitespace).next_back());
+    line.starts_with('/') || word().is_some_and(|word| word.starts_with('@'))
+}
+
+/// Where a path begins that is being typed, and what there is of it.
+fn path_before(line: &str, at: usize) -> Option<(usize, &str)> {
+    let typed = line.get(..at)?;
+    let rest = |text: &'_ str| text.find(char::is_whitespace).map(|end| text.len() - text[end..].trim_start().len());
+    let command = typed.strip_prefix('/')?;
+    let to = rest(command)?;
+    let path = to + rest(&command[to..])?;
+    let takes = Verb::named(command[..to].trim_end()).map(Verb::takes);
+    (takes == Some(Takes::Receiver)).then(|| (1 + path, &command[path..]))
 }
 
 fn char_length(text: &str, at: usize) -> usize {
@@ -127,12 +186,18 @@ fn verbs(start: &str, before: &str) -> Vec<String> {
     words.filter(|word| word.starts_with(&start.to_lowercase())).map(|word| format!("{before}{word} ")).collect()
 }
 
-/// What could follow, shown faintly behind the cursor.
-#[derive(Debug, PartialEq, Eq)]
+/// What could follow, shown faintly behind the cursor, and the row of progress below, where there is one.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Suggestion {
     shown: String,
     /// How much of it is taken over by the right arrow.
     taken: usize,
+}
+
+impl Suggestion {
+    fn above(self, progress: &str) -> Self {
+        Self { shown: format!("{}\n{progress}", self.shown), taken: self.taken }
+    }
 }
 
 impl Hint for Suggestion {
@@ -168,6 +233,7 @@ pub(crate) fn suggestion(line: &str, at: usize) -> Option<Suggestion> {
 pub(crate) struct LineHelper {
     pub(crate) screen: Arc<Screen>,
     pub(crate) theme: Theme,
+    pub(crate) paths: Paths,
 }
 
 impl Helper for LineHelper {}
@@ -177,10 +243,15 @@ impl Completer for LineHelper {
     type Candidate = String;
 
     fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(if self.screen.is_secret() {
-            (0, Vec::new())
-        } else {
-            self.screen.words(|words| words.candidates(line, at))
+        if self.screen.is_secret() {
+            return Ok((0, Vec::new()));
+        }
+        Ok(match path_before(line, at) {
+            Some((start, path)) => {
+                let (last, names) = self.paths.candidates(path);
+                (start + last, names)
+            }
+            None => self.screen.words(|words| words.candidates(line, at)),
         })
     }
 }
@@ -191,7 +262,15 @@ impl Hinter for LineHelper {
     fn hint(&self, line: &str, at: usize, _: &Context<'_>) -> Option<Suggestion> {
         // It is called with every change of the line, which is kept in case that the prompt must change meanwhile.
         self.screen.note_draft(line, at);
-        if self.screen.is_secret() { None } else { suggestion(line, at) }
+        if self.screen.is_secret() {
+            return None;
+        }
+        let suggested = suggestion(line, at);
+        // The editor lists completions without knowing of rows below, so there is none where some may be asked for.
+        match self.screen.lay_out_progress(!may_complete(line, at)) {
+            Some(progress) => Some(suggested.unwrap_or_default().above(&progress)),
+            None => suggested,
+        }
     }
 }
 
@@ -205,7 +284,14 @@ impl Highlighter for LineHelper {
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
-        Cow::Owned(self.theme.faint(hint))
+        // The editor writes the row of progress as it was when the line changed last; here it becomes what it is now.
+        match hint.split_once('\n') {
+            Some(("", _)) => Cow::Owned(format!("\n{}", self.theme.faint(&self.screen.progress()))),
+            Some((hint, _)) => {
+                Cow::Owned(format!("{}\n{}", self.theme.faint(hint), self.theme.faint(&self.screen.progress())))
+            }
+            None => Cow::Owned(self.theme.faint(hint)),
+        }
     }
 
     fn highlight_char(&self, line: &str, at: usize, kind: CmdKind) -> bool {
@@ -219,7 +305,14 @@ impl Highlighter for LineHelper {
 
 #[cfg(test)]
 mod tests {
+    use papo_proto::names::Name;
+
     use super::*;
+    use crate::frontend::progress::Summary;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).expect("valid")
+    }
 
     fn words() -> Words {
         let mut words = Words::default();
@@ -228,6 +321,8 @@ mod tests {
         }
         words.room("sala");
         words.room("sabor");
+        words.transfer(7, true);
+        words.transfer(71, false);
         words
     }
 
@@ -252,6 +347,54 @@ mod tests {
         check("/status a", 8, &["away "]);
         check("/help jo", 6, &["join "]);
         check("hello @an", 6, &["@ana "]);
+        check("/send b", 6, &["Bia ", "bruno "]);
+        check("/send a", 6, &["ana ", "all "]);
+        check("/send #sal", 6, &["#sala "]);
+        check("/accept ", 8, &["7 "]);
+        check("/cancel ", 8, &["7 ", "71 "]);
+        check("/cancel 71", 8, &["71 "]);
+    }
+
+    #[test]
+    fn a_path_is_what_follows_the_receiver_with_all_its_spaces() {
+        for (line, path) in [
+            ("/send bia ", Some((10, ""))),
+            ("/send  #sala  two wo", Some((14, "two wo"))),
+            ("/SEND all ~/x", Some((10, "~/x"))),
+            ("/send bia", None),
+            ("/send", None),
+            ("/msg bia /etc", None),
+            ("//send bia x", None),
+            ("send bia x", None),
+        ] {
+            assert_eq!(path_before(line, line.len()), path, "{line}");
+        }
+        assert_eq!(path_before("/send bia abc", 11), Some((10, "a")), "up to the cursor");
+    }
+
+    #[test]
+    fn nothing_is_completed_where_the_row_of_progress_may_stand() {
+        for (line, may) in
+            [("", false), ("an", false), ("hello @a", true), ("@", true), ("/", true), ("a/b @ c", false)]
+        {
+            assert_eq!(may_complete(line, line.len()), may, "{line}");
+            assert!(may || words().candidates(line, line.len()).1.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_number_of_a_transfer_is_offered_until_it_has_ended() {
+        let mut words = words();
+        let ended = |transfer| Notice::Sent { transfer, to: name("bia"), name: String::new() };
+        words.learn(&Event::Info(Info::Accepted(7)));
+        assert_eq!(words.numbers("", true), Vec::<String>::new());
+        words.learn(&Event::Notice(ended(7)));
+        words.learn(&Event::Arrived { notice: ended(71), summary: Summary::default() });
+        assert_eq!(words.numbers("", false), Vec::<String>::new());
+        for number in 0..=WORDS_MAX as u64 {
+            words.transfer(number, false);
+        }
+        assert_eq!(words.transfers.len(), WORDS_MAX);
     }
 
     #[test]

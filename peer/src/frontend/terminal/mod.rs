@@ -29,7 +29,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use papo_proto::{peer::Notice, time::Wall};
+use papo_proto::{escape::Line, peer::Notice, time::Wall};
 
 use self::{
     colour::Theme,
@@ -43,9 +43,13 @@ use self::{
 use super::{
     Ended, Wiring,
     event::{Event, Trouble},
+    files,
     inbox::Next,
     lines::{self, Shown},
-    number_of, reopen,
+    number_of,
+    paths::Paths,
+    progress::Transfers,
+    reopen,
     session::{EXIT_FAILURE, Effect},
     tell,
 };
@@ -56,6 +60,8 @@ const COLUMNS_UNKNOWN: usize = 80;
 const PAGE_BYTES: usize = 16 * 1024;
 /// How often it is tried again to wake the reading thread, or to have the links read.
 const RETRY: Duration = Duration::from_millis(50);
+/// How often the row of progress changes.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How long the last pages and the reading thread are waited for at the end.
 const FINISH_MAX: Duration = Duration::from_secs(2);
 /// How long the last pages take where nothing holds them.
@@ -69,11 +75,17 @@ const IN_EDITOR_MAX: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When the terminal refuses from the start.
-pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: PathBuf) -> rustyline::Result<Ended> {
+pub(crate) fn run(
+    wiring: Wiring,
+    screen: &Arc<Screen>,
+    theme: Theme,
+    history: PathBuf,
+    paths: Paths,
+) -> rustyline::Result<Ended> {
     let Wiring { mut session, inbox, peer, shown } = wiring;
     let _echo_off = EchoOff::begin();
     let history = HistoryFile::new(history);
-    let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme }, &history)?;
+    let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme, paths }, &history)?;
     let printer = Printer::start(editor.create_external_printer()?, shown, Arc::clone(screen));
     let reader = {
         let (screen, inbox) = (Arc::clone(screen), Arc::clone(&inbox));
@@ -81,8 +93,11 @@ pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: P
     };
     let renderer = Renderer { theme, zone: TimeZone::system() };
     let mut page = Page { text: String::new(), number: None };
+    let (mut transfers, mut progress_shown) = (Transfers::default(), None::<Instant>);
     let ended = loop {
-        let timeout = (screen.remind() || inbox.is_closed()).then_some(RETRY);
+        let moves = show_progress(&transfers, &mut progress_shown, screen, &printer);
+        let retry = (screen.remind() || inbox.is_closed()).then_some(RETRY);
+        let timeout = retry.or_else(|| moves.then_some(PROGRESS_EVERY));
         let input = match inbox.next(timeout) {
             Next::Input(input) => *input,
             Next::Nothing => {
@@ -101,10 +116,18 @@ pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: P
             match effect {
                 Effect::Show(event) => {
                     screen.words(|words| words.learn(&event));
+                    // What moves has a row of its own.
+                    let Some(event) = transfers.told(Instant::now(), event) else { continue };
+                    if matches!(event, Event::Progress(_)) {
+                        continue;
+                    }
                     page.text += &renderer.text(&seen(&event, session.me()), now(), columns());
                     page.number = number_of(&event).or(page.number);
                 }
-                Effect::Learn(event) => screen.words(|words| words.learn(&event)),
+                Effect::Learn(event) => {
+                    screen.words(|words| words.learn(&event));
+                    transfers.told(Instant::now(), event);
+                }
                 Effect::Tell(command) => tell(&peer, command),
                 Effect::Next => {
                     // What the line led to stands above the next prompt.
@@ -126,6 +149,22 @@ pub(crate) fn run(wiring: Wiring, screen: &Arc<Screen>, theme: Theme, history: P
     };
     finish(printer, screen, &reader);
     Ok(ended)
+}
+
+/// Keeps the row of progress true, as often as it can be read. Whether there is one.
+fn show_progress(transfers: &Transfers, shown: &mut Option<Instant>, screen: &Screen, printer: &Printer) -> bool {
+    let now = Instant::now();
+    let line = files::progress_of_all(&transfers.moving(now)).map(Line::from);
+    let moves = line.is_some();
+    if moves && shown.is_some_and(|shown| now.duration_since(shown) < PROGRESS_EVERY) {
+        return moves;
+    }
+    *shown = moves.then_some(now);
+    let row = line.map_or_else(String::new, |line| render::cut(&line, columns()).to_owned());
+    if screen.show_progress(&row) {
+        printer.refresh();
+    }
+    moves
 }
 
 /// What is seen of an event here: what one says oneself stands there already, as it was typed.

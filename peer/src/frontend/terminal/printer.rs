@@ -7,6 +7,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -36,7 +37,13 @@ pub(crate) struct Printer {
     pages: Option<SyncSender<Page>>,
     thread: JoinHandle<()>,
     printed: Arc<Mutex<Option<Instant>>>,
+    /// A page without anything to read waits.
+    refreshing: Arc<AtomicBool>,
 }
+
+/// Up and down again: the editor writes its line anew, and nothing else happens. (Without a line break at the end it
+/// would add one.)
+const REFRESH: &str = "\x1b[A\n";
 
 impl Printer {
     /// Starts it.
@@ -44,10 +51,23 @@ impl Printer {
         let (pages, queue) = sync_channel(PAGES_MAX);
         let printed = Arc::new(Mutex::new(None));
         let note = Arc::clone(&printed);
+        let refreshing = Arc::<AtomicBool>::default();
+        let refreshed = Arc::clone(&refreshing);
         Self {
             pages: Some(pages),
-            thread: thread::spawn(move || print_pages(to, shown, &screen, &queue, &note)),
+            thread: thread::spawn(move || print_pages(to, shown, &screen, &queue, &note, &refreshed)),
             printed,
+            refreshing,
+        }
+    }
+
+    /// Has the editor write its line and what stands below it anew, unless something that waits does so.
+    pub(crate) fn refresh(&self) {
+        if let Some(pages) = &self.pages
+            && !self.refreshing.swap(true, Ordering::Relaxed)
+            && pages.try_send(Page { text: REFRESH.to_owned(), number: None }).is_err()
+        {
+            self.refreshing.store(false, Ordering::Relaxed);
         }
     }
 
@@ -82,11 +102,22 @@ fn print_pages(
     screen: &Screen,
     pages: &Receiver<Page>,
     note: &Mutex<Option<Instant>>,
+    refreshing: &AtomicBool,
 ) {
     for page in pages {
+        let refresh = page.text == REFRESH;
         screen.may_print();
+        // Between two lines there is nothing to write anew.
+        if refresh && !screen.is_reading() {
+            screen.printed();
+            refreshing.store(false, Ordering::Relaxed);
+            continue;
+        }
         let printed = to.print(page.text);
         screen.printed();
+        if refresh {
+            refreshing.store(false, Ordering::Relaxed);
+        }
         if let Err(error) = printed {
             // The messages stay unshown, and come at the next start.
             log::error!("the terminal can't be written: {error}");

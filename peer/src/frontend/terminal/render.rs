@@ -160,6 +160,16 @@ fn columns_of(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or(0).max(1)).sum()
 }
 
+/// As much of a line as stands in one row of a terminal and leaves its last column free.
+pub(crate) fn cut(line: &str, columns: usize) -> &str {
+    let mut used = 0;
+    let end = line.char_indices().find(|&(_, character)| {
+        used += character.width().unwrap_or(0).max(1);
+        used >= columns
+    });
+    &line[..end.map_or(line.len(), |(at, _)| at)]
+}
+
 /// The words of a line, and where each begins.
 fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
@@ -266,6 +276,22 @@ mod tests {
         assert_eq!(plain().text(&[table], NOON, 80), expected);
         let empty = Shown::Table { columns: ["user", "", "", "", ""], rows: vec![], empty: "nobody" };
         assert_eq!(plain().text(&[empty], NOON, 80), "* nobody\n");
+    }
+
+    #[test]
+    fn a_row_is_cut_so_that_it_is_one_row() {
+        for (line, columns, row) in [
+            ("abc", 4, "abc"),
+            ("abcd", 4, "abc"),
+            ("日本語", 6, "日本"),
+            ("日本語", 7, "日本語"),
+            ("日本語", 5, "日本"),
+            ("e\u{301}x", 3, "e\u{301}"),
+            ("abc", 1, ""),
+            ("abc", 0, ""),
+        ] {
+            assert_eq!(cut(line, columns), row, "{line} {columns}");
+        }
     }
 
     #[test]

@@ -9,13 +9,14 @@ use rustyline::{
     Behavior, ColorMode, CompletionType, Config, Editor,
     config::BellStyle,
     error::ReadlineError,
+    hint::Hint as _,
     history::{History as _, MemHistory},
 };
 
 use unicode_width::UnicodeWidthChar as _;
 
 use super::{
-    completion::LineHelper,
+    completion::{LineHelper, suggestion},
     echo,
     history::{HistoryFile, LINES_MAX},
     screen::Screen,
@@ -61,6 +62,7 @@ pub(crate) fn read(mut editor: LineEditor, history: &HistoryFile, screen: &Arc<S
         let (left, right) = draft.split_at_checked(at).unwrap_or((draft.as_str(), ""));
         let text = prompt_text(&prompt);
         let read = editor.readline_with_initial(&text, (left, right));
+        let progress = screen.leave_progress();
         let returned = screen.returned(matches!(read, Err(ReadlineError::Interrupted)));
         let input = match read {
             Ok(line) => {
@@ -72,20 +74,25 @@ pub(crate) fn read(mut editor: LineEditor, history: &HistoryFile, screen: &Arc<S
             }
             Err(ReadlineError::Interrupted) if returned.woken => {
                 if let (Some((draft, at)), Some((columns, _))) = (returned.wipe, editor.dimensions()) {
-                    let before = if matches!(prompt, Prompt::Chat(_)) { &draft[..at] } else { "" };
-                    wipe(&text, before, usize::from(columns));
+                    let written = if matches!(prompt, Prompt::Chat(_)) { with_hint(&draft, at) } else { String::new() };
+                    wipe(&text, &written, usize::from(columns), usize::from(progress));
                 }
                 continue;
             }
-            Err(ReadlineError::Interrupted) => match prompt {
-                // No answer is an answer.
-                Prompt::Password { .. } => Input::Line { text: String::new(), prompt: Some(prompt) },
-                Prompt::Chat(_) if !screen.clear_draft() => continue,
-                Prompt::Chat(_) | Prompt::Confirm { .. } => {
-                    inbox.push(Input::Interrupt);
-                    continue;
+            Err(ReadlineError::Interrupted) => {
+                if progress {
+                    write_out("\x1b[A\r\x1b[J");
                 }
-            },
+                match prompt {
+                    // No answer is an answer.
+                    Prompt::Password { .. } => Input::Line { text: String::new(), prompt: Some(prompt) },
+                    Prompt::Chat(_) if !screen.clear_draft() => continue,
+                    Prompt::Chat(_) | Prompt::Confirm { .. } => {
+                        inbox.push(Input::Interrupt);
+                        continue;
+                    }
+                }
+            }
             Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 Input::BadLine(Trouble::NotUtf8)
             }
@@ -103,15 +110,24 @@ pub(crate) fn read(mut editor: LineEditor, history: &HistoryFile, screen: &Arc<S
     }
 }
 
-/// Takes away the prompt and what was typed, of which `before` stands before the cursor; the cursor is on the line
-/// below. Nothing else has been written since.
-fn wipe(prompt: &str, before: &str, columns: usize) {
-    if let Some(rows) = rows_above(prompt, before, columns) {
-        let mut out = io::stdout().lock();
-        let wiped = write!(out, "\x1b[{}A\r\x1b[J", rows + 1).and_then(|()| out.flush());
-        if let Err(error) = wiped {
-            log::debug!("the prompt can't be wiped away: {error}");
-        }
+/// Takes away the prompt, what was `written` behind it, and so many rows `below` that; the cursor is on the line after
+/// all of it. Nothing else has been written since.
+fn wipe(prompt: &str, written: &str, columns: usize, below: usize) {
+    if let Some(rows) = rows_above(prompt, written, columns) {
+        write_out(&format!("\x1b[{}A\r\x1b[J", rows + below + 1));
+    }
+}
+
+/// What the editor has written of a draft.
+fn with_hint(draft: &str, at: usize) -> String {
+    let hint = suggestion(draft, at);
+    draft.to_owned() + hint.as_ref().map_or("", |hint| hint.display())
+}
+
+fn write_out(controls: &str) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(controls.as_bytes()).and_then(|()| out.flush()) {
+        log::debug!("the terminal can't be wiped: {error}");
     }
 }
 

@@ -5,6 +5,9 @@
 //! one with the same draft. A wake-up can miss the moment in which the editor listens; so it is repeated until the new
 //! prompt stands.
 //!
+//! What moves has a row of its own below the line, which is a part of what the editor writes: it goes where the line
+//! goes, and is gone when the line is entered.
+//!
 //! Invariant: nothing is printed between a wake-up and the new prompt, so that nothing but the former prompt is wiped.
 
 use std::{
@@ -46,6 +49,12 @@ struct State {
     returned: Option<Instant>,
     woken: Option<Instant>,
     words: Words,
+    /// How far what moves is, in one row; empty where nothing does.
+    progress: String,
+    /// The editor has laid out a row for that.
+    laid_out: bool,
+    /// The line leaves no room for it.
+    hidden: bool,
 }
 
 /// See the [module](self).
@@ -72,6 +81,9 @@ impl Screen {
             returned: None,
             woken: None,
             words: Words::default(),
+            progress: String::new(),
+            laid_out: false,
+            hidden: false,
         };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
@@ -107,6 +119,26 @@ impl Screen {
         state.wanted += 1;
         self.changed.notify_all();
         wake(&mut state);
+    }
+
+    /// How far what moves is: one row that fits the terminal, or nothing. Whether the editor has to write it anew.
+    ///
+    /// The row belongs to the line that is edited, so nothing that is printed can come between. The editor lays it out
+    /// when that line changes; a first one would not appear before a key is pressed, so then it is woken.
+    pub(crate) fn show_progress(&self, progress: &str) -> bool {
+        let mut state = self.lock();
+        if state.progress == progress {
+            return false;
+        }
+        progress.clone_into(&mut state.progress);
+        if state.laid_out {
+            return true;
+        }
+        if state.reading.is_some() && !state.hidden && matches!(state.prompt, Prompt::Chat(_)) {
+            state.wanted += 1;
+            wake(&mut state);
+        }
+        false
     }
 
     /// A line has had its outcome: another one may be read.
@@ -165,6 +197,24 @@ impl Screen {
     }
 
     // The reading thread.
+
+    /// The line has changed, and the editor lays it out anew: the row of progress, where there is one and it `may` be.
+    pub(crate) fn lay_out_progress(&self, may: bool) -> Option<String> {
+        let mut state = self.lock();
+        state.hidden = !may;
+        state.laid_out = may && !state.progress.is_empty();
+        state.laid_out.then(|| state.progress.clone())
+    }
+
+    /// The row of progress as it is now.
+    pub(crate) fn progress(&self) -> String {
+        self.lock().progress.clone()
+    }
+
+    /// The editor has returned; whether a row of progress may stand below the line.
+    pub(crate) fn leave_progress(&self) -> bool {
+        std::mem::take(&mut self.lock().laid_out)
+    }
 
     /// The editor is about to listen: the prompt, and the text to begin with. `None` when it is to end.
     pub(crate) fn begin(&self) -> Option<(Prompt, (String, usize))> {
@@ -254,6 +304,30 @@ mod tests {
         let begun = screen.begin().expect("it goes on");
         screen.lock().reading = None;
         begun
+    }
+
+    #[test]
+    fn a_row_of_progress_wakes_the_editor_once_and_is_written_anew_from_then_on() {
+        let screen = screen();
+        assert!(!screen.show_progress("1 %"), "between two lines nobody is woken");
+        assert_eq!(screen.lock().wanted, 0);
+        listen(&screen);
+        assert_eq!(screen.lay_out_progress(true).as_deref(), Some("1 %"));
+        assert!(!screen.show_progress("1 %"), "nothing has changed");
+        assert!(screen.show_progress("2 %") && screen.progress() == "2 %");
+        assert!(screen.show_progress(""), "the row is written empty");
+        assert_eq!(screen.lay_out_progress(true), None);
+        assert!(!screen.leave_progress() && screen.lock().wanted == 0);
+    }
+
+    #[test]
+    fn where_the_line_leaves_no_room_nobody_is_woken_for_progress() {
+        let screen = screen();
+        screen.begin().expect("it goes on");
+        assert_eq!(screen.lay_out_progress(false), None);
+        assert!(!screen.show_progress("1 %") && screen.lock().wanted == 0);
+        assert_eq!(screen.lay_out_progress(false), None);
+        assert_eq!(screen.lay_out_progress(true).as_deref(), Some("1 %"), "as soon as there is room");
     }
 
     #[test]
