@@ -67,6 +67,8 @@ pub(crate) struct PersonPart {
     pub(crate) tracker_address: Option<TrackerAddress>,
     /// The number of its log, drawn when its store was made.
     pub(crate) log: u64,
+    /// Whether it takes at once what people send whose digits it has compared.
+    pub(crate) accepts: bool,
 }
 
 /// Everyone.
@@ -119,6 +121,7 @@ impl Cast {
                     key: Some(trackers[tracker].identity.key()),
                 }),
                 log: 1 + u64::from(byte),
+                accepts: number % 3 == 0,
             }
         });
         let people = people.collect();

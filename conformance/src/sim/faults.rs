@@ -6,7 +6,7 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
-use papo_proto::{machine::Closed, peer, rng::Seed};
+use papo_proto::{disk::DiskError, machine::Closed, peer, rng::Seed};
 
 use super::{
     cast::{Cast, PEER_PORT, Role, TRACKER_PORT},
@@ -90,6 +90,14 @@ faults! {
     StalledDisk, "stalled disk", 1.0;
     /// The disk refuses a commit, which ends the process.
     RefusingDisk, "refusing disk", 1.0;
+    /// There is no room for files.
+    FullFiles, "full files", 1.0;
+    /// A file cannot be read or written.
+    FailingFiles, "failing files", 0.5;
+    /// Files are read and written slowly.
+    SlowFiles, "slow files", 1.0;
+    /// Somebody changes a file that may be on its way.
+    ChangedFile, "changed file", 0.5;
     /// The wall clock jumps ahead.
     ClockAhead, "clock ahead", 0.5;
     /// The wall clock jumps back.
@@ -203,7 +211,12 @@ impl Kind {
     /// Some are of people only.
     fn at(self, who: Role, cast: &Cast, luck: &mut Luck) -> Role {
         match self {
-            Self::FullPipe | Self::SimultaneousOpen => Role::Person(luck.below(cast.people.len())),
+            Self::FullPipe
+            | Self::SimultaneousOpen
+            | Self::FullFiles
+            | Self::FailingFiles
+            | Self::SlowFiles
+            | Self::ChangedFile => Role::Person(luck.below(cast.people.len())),
             _ => who,
         }
     }
@@ -275,6 +288,15 @@ impl Fault {
             }
             Kind::StalledDisk => run.world.stall_disk(who, true),
             Kind::RefusingDisk => run.world.host(who).disk_refuses = true,
+            Kind::FullFiles => run.world.host(who).files.set_free((self.grade.powi(4) * 1e6) as u64),
+            Kind::FailingFiles => {
+                run.world.host(who).files.fail_next(DiskError::Other);
+                return false;
+            }
+            Kind::SlowFiles => {
+                run.world.host(who).files_max = Duration::from_millis(2).mul_f64(1.0 + 500.0 * self.grade.powi(2));
+            }
+            Kind::ChangedFile => return run.change_file(self.who, self.grade),
             Kind::ClockAhead => return run.jump_wall(self.who, self.jump_ms()),
             Kind::ClockBack => return run.jump_wall(self.who, -self.jump_ms()),
             Kind::NoDescriptors => run.world.host(who).descriptors_left = Some(0),
@@ -327,6 +349,8 @@ impl Fault {
                 run.world.host(who).disk_refuses = false;
                 run.revive(self.who);
             }
+            Kind::FullFiles => run.world.host(who).files.set_free(1 << 40),
+            Kind::SlowFiles => run.world.host(who).files_max = Duration::from_millis(2),
             Kind::NoDescriptors => run.world.host(who).descriptors_left = None,
             Kind::NoNames => run.world.host(who).resolver_fails = false,
             Kind::SlowNames => run.world.host(who).resolver = Duration::from_millis(1),
@@ -342,6 +366,8 @@ impl Fault {
             | Kind::EndInMidFrame
             | Kind::GivenUp
             | Kind::SimultaneousOpen
+            | Kind::FailingFiles
+            | Kind::ChangedFile
             | Kind::ClockAhead
             | Kind::ClockBack => {}
         }
@@ -419,6 +445,13 @@ impl Run {
                 self.ask(person, peer::Request::Connect { address });
             }
         }
+    }
+
+    fn change_file(&mut self, who: Role, grade: f64) -> bool {
+        if let Role::Person(person) = who {
+            self.change_one_file(person, grade);
+        }
+        false
     }
 
     fn open_output(&mut self, who: Role, open: bool) {

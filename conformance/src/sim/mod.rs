@@ -2,8 +2,8 @@
 //!
 //! One run follows from its seed alone:
 //! - `plan`: what the seed decides beforehand: who takes part (`cast`), within which limits, what they do
-//!   (`workload`) and what breaks (`faults`).
-//! - `run`: carries it out in a `crate::world`, with people who answer what their programs ask.
+//!   (`workload`), the files that they have (`belongings`) and what breaks (`faults`).
+//! - `run`: carries it out in a `crate::world`, with people (`person`) who answer what their programs ask.
 //! - `model`: what must hold, checked on every fact; `marks`: what was reached.
 //! - `shrink`, `failure`: a failure made small, in a file that can be replayed.
 //!
@@ -13,12 +13,14 @@
 //! 3. What must hold: an invariant in `model`, from the facts of the world.
 //! 4. A new kind of machine, or a new kind of event or action: `crate::world::resident`, `crate::world::driven`.
 
+pub(crate) mod belongings;
 pub(crate) mod cast;
 pub mod failure;
 pub(crate) mod faults;
 pub(crate) mod hostile;
 pub(crate) mod marks;
 pub(crate) mod model;
+pub(crate) mod person;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod shrink;

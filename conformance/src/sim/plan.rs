@@ -5,7 +5,7 @@
 
 use std::{fmt, time::Duration};
 
-use papo_proto::{limits::Limits, rng::Seed, time::Time, wire::tracker::ROOMS_PER_USER_MAX};
+use papo_proto::{disk::BLOCK_BYTES_MAX, limits::Limits, rng::Seed, time::Time, wire::tracker::ROOMS_PER_USER_MAX};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -195,5 +195,11 @@ fn draw_limits(luck: &mut Luck, nodes: usize) -> Limits {
     limits.frame_before_login_bytes_max = draw(700, limits.frame_before_login_bytes_max);
     limits.links_max = draw(nodes, limits.links_max);
     limits.links_unknown_max = draw(nodes, limits.links_unknown_max);
+    limits.transfers_max = draw(4, limits.transfers_max);
+    limits.transfers_running_max = draw(1, limits.transfers_running_max);
+    limits.offers_per_person_max = draw(1, limits.offers_per_person_max);
+    limits.transfers_ended_max = draw(4, limits.transfers_ended_max);
+    limits.unkept_bytes_max = draw(2 * BLOCK_BYTES_MAX, limits.unkept_bytes_max);
+    limits.unsynced_bytes_max = draw(BLOCK_BYTES_MAX, limits.unsynced_bytes_max);
     limits
 }

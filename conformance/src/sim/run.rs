@@ -18,19 +18,20 @@ use std::{
 use papo_proto::{
     identity::Identity,
     limits::Limits,
-    peer::{self, Note, Notice, Peer, Problem, Request},
+    peer::{self, Peer, Request},
     time::Time,
     tracker::{self, Registration, Tracker},
-    wire::tracker::Failure,
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    belongings,
     cast::{Cast, PEER_PORT, PersonId, Role, TrackerId},
     faults,
     hostile::{self, Hostile},
     marks::Marks,
     model::{Model, Rest, Violation},
+    person::Person,
     plan::{Plan, What},
     workload::{Deed, credentials},
 };
@@ -49,38 +50,18 @@ const CONVERGENCE_MAX: Duration = Duration::from_secs(60);
 /// For the answers to the last questions.
 const ANSWERS_MAX: Duration = Duration::from_secs(5);
 /// Until a person tries again what was refused.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// So many of the last facts are told of a failure.
 const LAST_FACTS_MAX: usize = 50;
 
 /// Something that is to be done later.
 #[derive(Debug, Clone, Copy)]
-enum Turn {
+pub(super) enum Turn {
     Decision(usize),
     End(usize),
     Revive(Role),
     Kill(Role),
     LogIn(PersonId),
-}
-
-/// A person over all processes of its program.
-struct Person {
-    node: Option<NodeId>,
-    state: peer::State,
-    /// Wants to be logged in.
-    wants_in: bool,
-    /// Is logged in, as far as it was told.
-    is_in: bool,
-    /// Its account is there.
-    has_account: bool,
-    /// It was logged in from its device, so the key is enough.
-    is_known: bool,
-    /// How many devices it has lost.
-    lost: u64,
-    /// A login that it asked for and that is not decided, by its token.
-    logging_in: Option<u64>,
-    /// It will try again.
-    tries_again: bool,
 }
 
 /// A tracker over all its processes.
@@ -110,8 +91,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Run {
     pub(crate) world: World,
     pub(crate) climate: Climate,
-    cast: Cast,
-    people: Vec<Person>,
+    pub(super) cast: Cast,
+    pub(super) people: Vec<Person>,
     keepers: Vec<Keeper>,
     /// Whose each process is.
     roles: Vec<Role>,
@@ -124,10 +105,12 @@ pub(crate) struct Run {
     counts: BTreeMap<faults::Kind, u64>,
     marks: Marks,
     violation: Option<Violation>,
-    at_peace: bool,
+    pub(super) at_peace: bool,
     /// Faults that have begun and not ended, by the number of their decision.
     begun: BTreeSet<usize>,
     core: Vec<PersonId>,
+    /// How often a file was changed.
+    changed: u64,
 }
 
 /// Carries out a plan, with the decisions that are kept.
@@ -198,8 +181,14 @@ impl Run {
             at_peace: false,
             begun: BTreeSet::new(),
             core: plan.core.clone(),
+            changed: 0,
             cast,
         };
+        for person in 0..run.people.len() {
+            let ip = run.ip(Role::Person(person));
+            belongings::endow(&mut run.world.host(ip).files, person);
+            run.show_files(person);
+        }
         for tracker in 0..run.keepers.len() {
             run.start_tracker(tracker);
         }
@@ -319,7 +308,7 @@ impl Run {
             name: part.name.clone(),
             listen: SocketAddr::new(part.ip, PEER_PORT),
             any_port: true,
-            auto_accept: false,
+            auto_accept: part.accepts,
             lan: None,
             tracker: part.tracker_address.clone(),
             trust_new: false,
@@ -341,7 +330,23 @@ impl Run {
         person.node = Some(self.world.start::<Peer>(ip, start, out_bytes_max));
     }
 
-    fn plan(&mut self, at: Time, turn: Turn) {
+    /// Somebody changes one of its files.
+    pub(crate) fn change_one_file(&mut self, who: PersonId, grade: f64) {
+        self.changed += 1;
+        let (ip, number) = (self.ip(Role::Person(who)), self.changed);
+        belongings::change(&mut self.world.host(ip).files, who, grade, number);
+        self.show_files(who);
+    }
+
+    /// Shows the model what somebody has.
+    fn show_files(&mut self, who: PersonId) {
+        let ip = self.ip(Role::Person(who));
+        for (name, content) in belongings::sendable(&self.world.host(ip).files) {
+            self.model.note_file(&name, &content);
+        }
+    }
+
+    pub(super) fn plan(&mut self, at: Time, turn: Turn) {
         self.planned += 1;
         self.agenda.insert((at, self.planned), turn);
     }
@@ -562,75 +567,16 @@ impl Run {
         }
         self.violation = self.violation.take().or_else(|| self.model.take_violations().into_iter().next());
     }
-
-    /// What a person, or its frontend, does about what it is told.
-    fn on_notice(&mut self, who: PersonId, notice: &Notice) {
-        let person = &mut self.people[who];
-        match notice {
-            // It is shown, and that is noted, at once.
-            Notice::Message(incoming) => person.state.shown(incoming.number),
-            Notice::LoggedIn { .. } => {
-                person.is_in = true;
-                person.has_account = true;
-                person.is_known = true;
-            }
-            Notice::LoggedOut => person.is_in = false,
-            Notice::Note(Note::TrackerLost { .. }) => person.is_in = false,
-            Notice::UnknownTracker { key, .. } => {
-                let key = *key;
-                self.command(who, peer::Command::TrustTracker { key, accept: true });
-            }
-            Notice::PasswordNeeded { .. } => self.try_again(who),
-            Notice::Failed(Problem::Tracker { failure }) => {
-                person.has_account |= *failure == Failure::NameTaken;
-                self.try_again(who);
-            }
-            Notice::Outcome { token, problem } if person.logging_in == Some(*token) => {
-                person.logging_in = None;
-                match problem {
-                    None | Some(Problem::Tracker { failure: Failure::AlreadyLoggedIn }) => {}
-                    Some(problem) => {
-                        person.has_account |= matches!(problem, Problem::Tracker { failure: Failure::NameTaken });
-                        self.try_again(who);
-                    }
-                }
-            }
-            Notice::Stopped { .. } | Notice::ListenRefused { .. } => {
-                if let Some(node) = person.node {
-                    self.world.kill(node, usize::MAX);
-                }
-                self.plan(self.world.now() + PATIENCE, Turn::Revive(Role::Person(who)));
-            }
-            _ => {}
-        }
-    }
-
-    fn try_again(&mut self, who: PersonId) {
-        let person = &mut self.people[who];
-        if person.wants_in && !person.tries_again {
-            person.tries_again = true;
-            self.plan(self.world.now() + PATIENCE, Turn::LogIn(who));
-        }
-    }
-
-    /// A person who wants to be logged in and is not tries it with its password.
-    fn log_in_again(&mut self, who: PersonId) {
-        let person = &mut self.people[who];
-        person.tries_again = false;
-        let decided = person.is_in || person.logging_in.is_some();
-        if decided || self.cast.people[who].tracker.is_none() || !(person.wants_in || self.at_peace) {
-            return;
-        }
-        let register = !person.has_account;
-        let credentials = credentials(&self.cast, who, register);
-        self.ask(who, if register { Request::Register(credentials) } else { Request::Login(credentials) });
-    }
 }
 
 fn hash_fact(hash: &mut Sha256, fact: &Fact) {
     hash.update(fact.at.since_start().as_nanos().to_be_bytes());
     hash.update((fact.node as u64).to_be_bytes());
     match &fact.what {
+        fact::What::Published(name, content) => {
+            hash.update(name);
+            hash.update(format!("{content:?}"));
+        }
         fact::What::Sent(conn, bytes) => {
             hash.update(conn.0.to_be_bytes());
             hash.update((bytes.len() as u64).to_be_bytes());
@@ -649,6 +595,7 @@ fn hash_fact(hash: &mut Sha256, fact: &Fact) {
 fn describe(role: Role, fact: &Fact) -> String {
     let mut text = format!("{:9.3} s  {role:?} ", fact.at.since_start().as_secs_f64());
     let _ = match &fact.what {
+        fact::What::Published(name, content) => write!(text, "published {name:?}, {} entries", content.len()),
         fact::What::Sent(conn, bytes) => write!(text, "sent {} bytes on {conn}", bytes.len()),
         other => write!(text, "{other:?}"),
     };

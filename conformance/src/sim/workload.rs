@@ -19,6 +19,7 @@ use papo_proto::{
     },
 };
 
+use super::belongings::draw_path;
 use super::cast::{BYSTANDER, Cast, MARK, PEER_PORT, PersonId, TrackerId, name};
 use crate::luck::Luck;
 
@@ -99,6 +100,24 @@ deeds! {
     LoginAmiss, 0.3;
     /// `/logout`
     Logout, 0.5;
+    /// `/send` to a room
+    SendToRoom, 1.0;
+    /// `/send` to one person
+    SendToOne, 4.0;
+    /// `/send` to everyone
+    SendToAll, 0.3;
+    /// `/accept`
+    Accept, 0.5;
+    /// `/reject`
+    Reject, 0.5;
+    /// `/pause`
+    Pause, 0.7;
+    /// `/resume`
+    Resume, 2.0;
+    /// `/cancel`
+    Cancel, 0.5;
+    /// `/transfers`
+    Transfers, 0.5;
     /// The end of input: wait for acknowledgements.
     Drain, 0.5;
     /// `/quit`, and back after a while
@@ -257,6 +276,15 @@ impl Habits {
                 credentials.password = Some(wrong_password());
                 Request::Login(credentials)
             }
+            Kind::SendToRoom => Request::Send { to: Target::Room(room), path: draw_path(luck) },
+            Kind::SendToOne => Request::Send { to: Target::User(user), path: draw_path(luck) },
+            Kind::SendToAll => Request::Send { to: Target::All, path: draw_path(luck) },
+            Kind::Accept => Request::Accept { transfer: number(luck) },
+            Kind::Reject => Request::Reject { transfer: number(luck) },
+            Kind::Pause => Request::Pause { transfer: number(luck) },
+            Kind::Resume => Request::Resume { transfer: number(luck) },
+            Kind::Cancel => Request::Cancel { transfer: number(luck) },
+            Kind::Transfers => Request::Transfers,
             Kind::Logout => Request::Logout,
             Kind::Drain => Request::Drain,
             Kind::Quit => return Deed::Quit(who, away(luck)),
@@ -293,6 +321,11 @@ fn wrong_password() -> PasswordHash {
     let mut hash = [0x5a; 32];
     hash[..MARK.len()].copy_from_slice(MARK.as_bytes());
     PasswordHash(hash)
+}
+
+/// Of a transfer: people have few at a time.
+fn number(luck: &mut Luck) -> u64 {
+    luck.between(1, 20)
 }
 
 fn nobody(luck: &mut Luck) -> Name {

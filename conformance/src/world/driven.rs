@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use papo_proto::{
     contract::Contract,
+    disk::Ask,
     error::Counters,
-    machine::{Action, CloseHow, ConnId, Event, ListenerId, Outbox, PasswordCheck, RequestId, Seq, SocketId},
+    machine::{Action, CloseHow, ConnId, Event, FileId, ListenerId, Outbox, PasswordCheck, RequestId, Seq, SocketId},
     record,
     time::Time,
 };
@@ -36,7 +37,9 @@ pub(crate) enum Effect {
     /// See [`Action::Bind`].
     Bind { socket: SocketId },
     /// See [`Action::Disk`].
-    Disk { request: RequestId },
+    Disk { request: RequestId, ask: Ask },
+    /// See [`Action::CloseFile`].
+    CloseFile(FileId),
     /// See [`Action::Notify`].
     Notify(Told),
     /// A rule of the contract is broken.
@@ -98,8 +101,9 @@ impl<M: Resident> Node for Driven<M> {
             effects.extend(broken.err().map(|breach| Effect::Broke(format!("the machine's side: {breach}"))));
             effects.push(match action {
                 Action::Bind { socket, .. } => Effect::Bind { socket },
-                Action::Disk { request, .. } => Effect::Disk { request },
-                Action::SendTo { .. } | Action::CloseFile(_) => return,
+                Action::Disk { request, ask } => Effect::Disk { request, ask },
+                Action::CloseFile(file) => Effect::CloseFile(file),
+                Action::SendTo { .. } => return,
                 Action::Listen { listener, address } => Effect::Listen { listener, address },
                 Action::Connect { conn, address } => Effect::Connect { conn, address },
                 Action::Send { conn, .. } => Effect::Send { conn, bytes: bytes.to_vec() },

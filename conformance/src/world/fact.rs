@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use papo_proto::{
+    disk::memory::Node,
     machine::{Closed, ConnId, Seq},
     time::Time,
 };
@@ -47,6 +48,8 @@ pub(crate) enum What {
     Closed(ConnId, Closed),
     /// It ended a connection itself.
     Hung(ConnId),
+    /// Something got its name among the files that it received: that, and what is in it.
+    Published(String, Vec<(String, Node)>),
     /// It sent bytes.
     Sent(ConnId, Vec<u8>),
     /// It, or the world around it, broke a rule of the contract.

@@ -7,6 +7,7 @@
 //!
 //! - [`dials`]: listeners, and how a connection comes to stand.
 //! - [`net`]: hosts, latencies, partitions, and streams that are cut and glued.
+//! - [`files`]: what machines ask of the disks of their hosts.
 //! - [`process`]: machines that are killed, paused and slow, with a disk each that may stall, refuse and lose.
 //! - [`driven`]: a machine with its recording, held to its contract; [`resident`]: which machines there are.
 //! - [`fact`]: what can be seen of all this.
@@ -17,6 +18,7 @@
 mod dials;
 pub(crate) mod driven;
 pub(crate) mod fact;
+mod files;
 pub(crate) mod net;
 #[cfg(test)]
 mod net_tests;
@@ -32,10 +34,10 @@ use std::{
 };
 
 use papo_proto::{
-    disk::DiskError,
+    disk::Ask,
     machine::{
-        CloseHow, Closed, ConnId, Event, Interface, ListenerId, PasswordCheck, PasswordOutcome, Refusal,
-        WRITABLE_BYTES_MAX,
+        CloseHow, Closed, ConnId, Event, FileId, Interface, ListenerId, PasswordCheck, PasswordOutcome, Refusal,
+        RequestId, WRITABLE_BYTES_MAX,
     },
     rng::Seed,
     time::{Time, Wall},
@@ -71,6 +73,10 @@ pub(crate) enum Happening {
     Dialled { from: Owner, ip: IpAddr, conn: ConnId, to: SocketAddr, since: Time },
     /// Something happens to a stream.
     Move { end: End, motion: Motion },
+    /// A machine's disk does what it was asked.
+    Disk { node: NodeId, request: RequestId, ask: Ask },
+    /// It closes what was open.
+    CloseFile { node: NodeId, file: FileId },
     /// The first commit of a machine has reached its disk.
     Stored { node: NodeId },
     /// A process that was paused or busy goes on.
@@ -216,6 +222,8 @@ impl World {
             self.see(node, What::Durable(seq, changes));
         }
         self.running.remove(&node);
+        let ip = self.processes[node].ip;
+        self.host(ip).files.restart();
         self.see(node, What::Ended);
         self.listeners.retain(|_, (owner, _)| *owner != node);
         self.dials.retain(|(owner, _)| *owner != Owner::Node(node));
@@ -240,6 +248,7 @@ impl World {
             self.net.vanish(end);
         }
         self.kill(node, survivors);
+        self.host(ip).files.lose_power();
         self.net.darken(self.now, ip, true);
         self.take_motions();
     }
@@ -364,6 +373,8 @@ impl World {
             Happening::Dial { from, ip, conn, to, since } => self.on_dial(from, ip, conn, to, since),
             Happening::Dialled { from, ip, conn, to, since } => self.on_dialled(from, ip, conn, to, since),
             Happening::Move { end, motion } => self.on_motion(end, motion),
+            Happening::Disk { node, request, ask } => self.on_disk(node, request, ask),
+            Happening::CloseFile { node, file } => self.on_close_file(node, file),
             Happening::Stored { node } => self.on_stored(node),
             Happening::Wake { node } => self.wake(node),
         }
@@ -569,9 +580,8 @@ impl World {
             Effect::Bind { socket } => {
                 self.tell(Duration::ZERO, node, Event::Refused { id: socket.0, reason: Refusal::Denied });
             }
-            Effect::Disk { request } => {
-                self.tell(Duration::ZERO, node, Event::Disk { request, result: Err(DiskError::Denied) });
-            }
+            Effect::Disk { request, ask } => self.ask_disk(node, request, ask),
+            Effect::CloseFile(file) => self.close_file(node, file),
             Effect::Notify(told) => self.see(node, What::Told(told)),
             Effect::Broke(rule) => self.see(node, What::Broke(rule)),
         }

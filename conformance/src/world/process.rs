@@ -7,6 +7,7 @@ use std::{
 };
 
 use papo_proto::{
+    disk::memory::MemoryDisk,
     error::Counters,
     machine::{ConnId, Event, Seq},
     time::Time,
@@ -30,6 +31,10 @@ pub(crate) struct Host {
     pub(crate) disk_stalled: bool,
     /// The next commit fails.
     pub(crate) disk_refuses: bool,
+    /// Its files.
+    pub(crate) files: MemoryDisk,
+    /// Until a file is read or written, at most.
+    pub(crate) files_max: Duration,
     /// Until a password is checked.
     pub(crate) password: Duration,
     /// Until a name is looked up.
@@ -52,12 +57,14 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) const fn new(luck: Luck) -> Self {
+    pub(crate) fn new(luck: Luck) -> Self {
         Self {
             commit_min: Duration::from_millis(2),
             commit_max: Duration::from_millis(2),
             disk_stalled: false,
             disk_refuses: false,
+            files: MemoryDisk::default(),
+            files_max: Duration::from_millis(2),
             password: Duration::from_millis(15),
             resolver: Duration::from_millis(1),
             resolver_fails: false,
@@ -69,6 +76,11 @@ impl Host {
             wall_offset_ms: 0,
             luck,
         }
+    }
+
+    /// How long the next question about files takes.
+    pub(crate) fn next_file_latency(&mut self) -> Duration {
+        self.luck.duration(Duration::from_micros(100), self.files_max)
     }
 
     /// How long the next commit takes.
@@ -96,6 +108,8 @@ pub(crate) struct Process {
     held: VecDeque<Happening>,
     accepted: u64,
     storing: VecDeque<(Seq, Vec<Kept>)>,
+    /// When the last question about files is answered.
+    files_until: Time,
 }
 
 impl Process {
@@ -112,6 +126,7 @@ impl Process {
             held: VecDeque::new(),
             accepted: 0,
             storing: VecDeque::new(),
+            files_until: Time::ZERO,
         }
     }
 
@@ -152,6 +167,12 @@ impl Process {
     pub(crate) const fn next_accepted(&mut self) -> ConnId {
         self.accepted += 2;
         ConnId(self.accepted)
+    }
+
+    /// When a question about files is answered that takes so long: in the order of asking.
+    pub(crate) fn files_turn(&mut self, now: Time, takes: Duration) -> Time {
+        self.files_until = self.files_until.max(now) + takes;
+        self.files_until
     }
 
     /// Takes a commit for the disk; whether the disk was idle.

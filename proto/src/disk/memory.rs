@@ -122,6 +122,18 @@ impl MemoryDisk {
         &self.received
     }
 
+    /// What its person has there and beneath it, by paths relative to that; links and the like left out.
+    #[must_use]
+    pub fn beneath(&self, top: &str) -> Vec<(String, Node)> {
+        beneath(self.files.iter().map(|(path, (node, _))| (path, node)), top)
+    }
+
+    /// What was received under a name, by paths relative to that.
+    #[must_use]
+    pub fn received_as(&self, name: &str) -> Vec<(String, Node)> {
+        beneath(self.received.iter(), name)
+    }
+
     /// The keys under which something is kept.
     pub fn kept(&self) -> impl Iterator<Item = &str> {
         self.stages.keys().chain(self.notes.keys()).map(String::as_str)
@@ -365,6 +377,14 @@ impl MemoryDisk {
         self.received.extend(nodes);
         Ok(name)
     }
+}
+
+fn beneath<'a>(nodes: impl Iterator<Item = (&'a String, &'a Node)>, top: &str) -> Vec<(String, Node)> {
+    let inside = nodes.filter(|(_, node)| **node != Node::Other).filter_map(|(path, node)| {
+        let rest = path.strip_prefix(top)?;
+        Some((rest.strip_prefix('/').or_else(|| rest.is_empty().then_some(""))?.to_owned(), node.clone()))
+    });
+    inside.collect()
 }
 
 const fn size(entry: &Entry) -> u64 {

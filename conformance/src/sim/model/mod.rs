@@ -6,6 +6,7 @@
 //! - [`known`]: who is who, and what is on every disk ([`directory`] a tracker's, [`disk`] a person's).
 //! - [`promises`], [`requests`]: what a person was told that is done is done, and every request is answered once.
 //! - [`messages`]: once, in order, by their authors, and kept before anyone says so.
+//! - [`files`]: whole, and told of when they are.
 //! - [`trust`], [`wires`], [`bounds`]: pins, what can be read on a wire and who is dialled, and limits.
 //! - [`rest`]: what holds when everything has come to rest.
 //!
@@ -14,6 +15,9 @@
 mod bounds;
 mod directory;
 mod disk;
+mod files;
+#[cfg(test)]
+mod files_tests;
 mod known;
 mod messages;
 mod order;
@@ -27,11 +31,11 @@ mod tests;
 mod trust;
 mod wires;
 
-use papo_proto::{identity::Key, peer};
+use papo_proto::{disk::memory::Node, identity::Key, peer};
 
 use self::{
-    bounds::Bounds, disk::Released, known::Known, messages::Messages, requests::Requests, rest::Answers, trust::Trust,
-    wires::Wires,
+    bounds::Bounds, disk::Released, files::Files, known::Known, messages::Messages, requests::Requests, rest::Answers,
+    trust::Trust, wires::Wires,
 };
 use super::{
     cast::{Cast, PersonId, Role},
@@ -59,6 +63,8 @@ pub(crate) const INVARIANTS: &[Invariant] = &[
     messages::TRUE_AUTHOR,
     messages::RECEIVERS_ONLY,
     order::CAUSAL_ORDER,
+    files::WHOLE_FILES,
+    files::TOLD_WHEN_WHOLE,
     trust::PINS_STAY,
     wires::SECRECY,
     wires::NO_THIRD_PARTY,
@@ -70,6 +76,7 @@ pub(crate) const INVARIANTS: &[Invariant] = &[
     rest::PRESENCE,
     rest::ROOMS_AS_KEPT,
     rest::EVERYTHING_ARRIVES,
+    files::FILES_ARRIVE,
     rest::EVERYTHING_ANSWERED,
 ];
 
@@ -117,6 +124,7 @@ pub(crate) struct Model {
     known: Known,
     requests: Requests,
     messages: Messages,
+    files: Files,
     trust: Trust,
     wires: Wires,
     bounds: Bounds,
@@ -130,6 +138,7 @@ impl Model {
         Self {
             requests: Requests::default(),
             messages: Messages::default(),
+            files: Files::default(),
             trust: Trust::default(),
             wires: Wires::new(cast),
             bounds: Bounds::default(),
@@ -142,7 +151,13 @@ impl Model {
     /// Someone has lost its device and begins anew on another, with this key and an empty disk.
     pub(crate) fn note_new_device(&mut self, person: PersonId, key: Key) {
         self.known.on_new_device(person, key);
+        self.files.on_new_device(person);
         self.wires.on_new_device(key);
+    }
+
+    /// Someone has something that it may send.
+    pub(crate) fn note_file(&mut self, name: &str, content: &[(String, Node)]) {
+        self.files.on_had(name, content);
     }
 
     /// Something happened at someone.
@@ -171,6 +186,9 @@ impl Model {
                     }
                 }
             }
+            (Role::Person(person), What::Published(name, content)) => {
+                self.files.on_published(person, name, content, &mut self.found);
+            }
             (Role::Person(person), What::Started(_)) => self.requests.on_started(person, fact),
             (Role::Person(_), What::Ended) => self.requests.on_ended(fact),
             (Role::Person(person), What::Asked(Wish::Peer(command))) => self.on_asked(person, fact, command),
@@ -184,8 +202,13 @@ impl Model {
 
     /// Everything has come to rest; the core has just been asked for `/peers`, `/rooms` and `/users` of each room.
     pub(crate) fn check_rest(&mut self, rest: &Rest) {
-        let Self { known, requests, messages, answers, found, .. } = self;
+        let Self { known, requests, messages, files, answers, found, .. } = self;
         rest::check(&rest::View { known, requests, messages, answers }, rest, found);
+        let linked = |one: PersonId, other: PersonId| {
+            let pair = (one.min(other), one.max(other));
+            rest.links.iter().any(|(a, b, count)| (*a.min(b), *a.max(b)) == pair && *count > 0)
+        };
+        files.check_rest(rest, linked, found);
     }
 
     /// What was found wrong since this was last asked.
@@ -205,6 +228,7 @@ impl Model {
     fn on_told(&mut self, person: PersonId, fact: &Fact, notice: &peer::Notice) {
         self.messages.on_told(&self.known, person, fact.node, notice, &mut self.found);
         self.answers.on_told(fact, notice);
+        self.files.on_told(person, notice, &mut self.found);
         let done = self.requests.on_told(fact, notice, &mut self.found);
         if let Some(done) = done {
             promises::check(&self.known, &self.requests, person, fact.node, &done, &mut self.found);
@@ -216,6 +240,7 @@ impl Model {
 
     fn on_kept(&mut self, person: PersonId, fact: &Fact, change: &peer::Change) {
         self.trust.on_kept(&self.known, person, change, &mut self.found);
+        self.files.on_kept(&self.known, person, change);
         self.requests.on_kept(&self.known, fact, change);
         let released: Vec<Released> = self.known.disks[person].apply(change, &self.known.who.keys[person]);
         self.messages.on_kept(&self.known, person, fact.node, change, &released, &mut self.found);
