@@ -37,6 +37,8 @@ const LAN_PORT: u16 = 9091;
 const PASSWORD_VARIABLE: &str = "PAPO_PASSWORD";
 /// The registration token, where no file is named.
 const TOKEN_VARIABLE: &str = "PAPO_REGISTRATION_TOKEN";
+/// Nobody is waited for longer, in seconds: a year.
+const WAIT_MAX: u64 = 366 * 86_400;
 /// No file of a secret is longer.
 const SECRET_BYTES_MAX: u64 = 4096;
 
@@ -49,59 +51,92 @@ const SECRET_BYTES_MAX: u64 = 4096;
 )]
 pub(crate) struct Arguments {
     /// Be called this [default: the login name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     user: Option<Name>,
     /// Use this tracker; its FINGERPRINT has 64 digits
-    #[arg(long, value_name = "HOST:PORT[#FINGERPRINT]", value_parser = tracker_address)]
+    #[arg(long, global = true, value_name = "HOST:PORT[#FINGERPRINT]", value_parser = tracker_address)]
     tracker: Option<TrackerAddress>,
     /// Trust a tracker that is not known yet, whatever its key
-    #[arg(long)]
+    #[arg(long, global = true)]
     trust_new: bool,
     /// Make an account at the start
-    #[arg(long)]
+    #[arg(long, global = true)]
     register: bool,
     /// The token that the tracker asks newcomers for stands here [otherwise: in PAPO_REGISTRATION_TOKEN]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The password stands here [otherwise: in PAPO_PASSWORD; else it is asked for]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Run a tracker in this program and use it [default: 0.0.0.0:6060]
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = HOST, conflicts_with = "tracker")]
+    #[arg(long, global = true, value_name = "ADDR", num_args = 0..=1, default_missing_value = HOST, conflicts_with = "tracker")]
     host: Option<SocketAddr>,
     /// Listen here for other peers [default: 0.0.0.0:6061, or another port where that is taken]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// Neither find others on the same network nor be found there
-    #[arg(long)]
+    #[arg(long, global = true)]
     no_lan: bool,
     /// Find others on the same network by this UDP port [default: 9091]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "no_lan")]
+    #[arg(long, global = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "no_lan")]
     lan_port: Option<u16>,
     /// Keep identity and messages here [default: papo in the XDG data directory]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Put received files here [default: received_files where papo is started]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     received_dir: Option<PathBuf>,
     /// Accept at once what those send whose digits you compared, and execute nothing of it [default: none]
-    #[arg(long, value_enum, value_name = "FROM")]
+    #[arg(long, global = true, value_enum, value_name = "FROM")]
     auto_accept: Option<AutoAccept>,
     /// Colours for this background [default: dark]
-    #[arg(long, value_enum)]
+    #[arg(long, global = true, value_enum)]
     theme: Option<Theme>,
     /// Write each event as an object of JSON, and take objects as input
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
     /// Record everything that happens into a new file; it will hold keys and texts
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Record although the data directory has an identity in use
-    #[arg(long)]
+    #[arg(long, global = true)]
     record_secrets: bool,
     /// Read these settings from a TOML file, by the same names
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// One thing to do instead of talking.
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand)]
+pub(crate) enum Task {
+    /// Send files or directories to someone, and end when they have arrived
+    Send {
+        /// What to send
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// To whom
+        #[arg(long, value_name = "USER", value_parser = user_name)]
+        to: Name,
+        /// Wait so long for whoever is not there
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=WAIT_MAX))]
+        wait: u64,
+    },
+    /// Receive what others send
+    Receive {
+        /// End after the first that has arrived or failed
+        #[arg(long)]
+        once: bool,
+        /// Take only what this one sends, and leave the rest undecided
+        #[arg(long, value_name = "USER", value_parser = user_name)]
+        from: Option<Name>,
+    },
+}
+
+fn user_name(text: &str) -> Result<Name, papo_proto::names::BadName> {
+    Name::new(text.strip_prefix('@').unwrap_or(text))
 }
 
 /// The configuration file.
@@ -175,6 +210,8 @@ pub(crate) struct Settings {
     pub(crate) record: Option<PathBuf>,
     /// Whether an identity that is in use may be recorded.
     pub(crate) record_secrets: bool,
+    /// One thing to do instead of talking.
+    pub(crate) task: Option<Task>,
 }
 
 /// What is wrong with how the program was started.
@@ -254,6 +291,7 @@ impl Arguments {
             json: self.json || config.json,
             record: self.record.or(config.record),
             record_secrets: self.record_secrets || config.record_secrets,
+            task: self.task,
         })
     }
 }
@@ -360,6 +398,26 @@ mod tests {
         let told = settings(&["--data", "d", "--listen", "127.0.0.1:7000"], &[]).expect("valid");
         assert!(!told.any_port);
         assert_eq!(told.lan_port, Some(9091));
+    }
+
+    #[test]
+    fn a_task_stands_before_or_after_the_settings_that_it_shares_with_talking() {
+        let task = |arguments: &[&str]| settings(arguments, &[]).expect("valid").task;
+        assert_eq!(task(&["--data", "d"]), None);
+        let bia = Name::new("bia").expect("valid");
+        let send = Task::Send { paths: vec!["a b".into(), "c".into()], to: bia.clone(), wait: 60 };
+        assert_eq!(task(&["--data", "d", "--no-lan", "send", "a b", "c", "--to", "bia"]), Some(send.clone()));
+        assert_eq!(task(&["send", "--to", "@bia", "a b", "c", "--data", "d", "--no-lan"]), Some(send));
+        let receive = Task::Receive { once: true, from: Some(bia) };
+        let after =
+            settings(&["receive", "--once", "--from", "bia", "--received-dir", "r", "--json", "--data", "d"], &[]);
+        let after = after.expect("valid");
+        assert_eq!((after.task, after.json, after.received_dir), (Some(receive), true, "r".into()));
+        for wrong in [&["send", "a"][..], &["send", "--to", "bia"], &["send", "a", "--to", "b c"], &["receive", "x"]] {
+            assert!(refused(wrong), "{wrong:?}");
+        }
+        let wait = |seconds: u64| refused(&["send", "a", "--to", "bia", "--wait", &seconds.to_string()]);
+        assert!(!wait(WAIT_MAX) && wait(WAIT_MAX + 1));
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     };
     let ended = match arguments.into_settings(|name| std::env::var(name).ok()) {
         Ok(settings) => {
-            let face = face(settings.json);
+            let face = face(settings.json, settings.task.is_some());
             log_to(face, &settings.data);
             node::run(settings, face)
         }
@@ -54,19 +54,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// A person is there when both ends are terminals that can be edited on.
-fn face(json: bool) -> Face {
+/// A person is there when both ends are terminals that can be edited on, and there is more than one thing to do.
+fn face(json: bool, task: bool) -> Face {
     let dumb = std::env::var("TERM").is_ok_and(|term| ["", "dumb", "cons25", "emacs"].contains(&term.as_str()));
     match (json, dumb) {
+        (json, _) if task => Face::Task { json, bars: !json && !dumb && io::stderr().is_terminal() },
         (true, _) => Face::Json,
         (false, false) if io::stdin().is_terminal() && io::stdout().is_terminal() => Face::Terminal,
         (false, _) => Face::Plain,
     }
 }
 
-/// Diagnostics go to standard error, or where that is the terminal on which lines are edited, into a file.
+/// Diagnostics go to standard error, or where that is the terminal on which lines are edited or bars drawn, into a file.
 fn log_to(face: Face, data: &Path) {
-    let file = (face == Face::Terminal && io::stderr().is_terminal()).then(|| -> Box<dyn Write + Send> {
+    let drawn = matches!(face, Face::Terminal | Face::Task { bars: true, .. });
+    let file = (drawn && io::stderr().is_terminal()).then(|| -> Box<dyn Write + Send> {
         match OpenOptions::new().append(true).create(true).mode(0o600).open(data.join("log")) {
             Ok(file) => Box::new(file),
             // The directory is made later, at the very first start: nothing is logged then.

@@ -17,11 +17,12 @@ use std::{
 };
 
 use papo_proto::{
+    disk::DiskError,
     identity::{Identity, Key},
     limits::Limits,
     machine::Machine as _,
     peer::{
-        Change, Command, Notice, Peer, Start,
+        Change, Command, Notice, Peer, Problem, Start,
         interface::{Credentials, Lan, TrackerAddress},
     },
     record, tracker,
@@ -35,9 +36,13 @@ use signal_hook::{
 };
 
 use crate::{
-    args::{AutoAccept, Settings},
+    args::{AutoAccept, Settings, Task},
     frontend::{
         self, Wiring,
+        errand::{
+            Errand, Item,
+            run::{self, Telling},
+        },
         event::{Event, Info, Trouble},
         inbox::Inbox,
         paths::Paths,
@@ -81,6 +86,13 @@ pub(crate) enum Face {
     Plain,
     /// By objects.
     Json,
+    /// For one thing, from a shell.
+    Task {
+        /// Told by objects.
+        json: bool,
+        /// Told with bars.
+        bars: bool,
+    },
 }
 
 /// Runs until it is told to end. The exit code.
@@ -109,6 +121,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     }
     let tracker = settings.tracker.clone().or_else(|| hosting.as_ref().map(|hosted| hosted.tracker.clone()));
 
+    let errand = settings.task.clone().map(|task| errand(task, &paths, tracker.is_some())).transpose()?;
     let setup = Setup {
         terminal: face == Face::Terminal,
         json: face == Face::Json,
@@ -164,7 +177,15 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     listen_to_signals(signals, face, Arc::clone(&inbox), Arc::clone(&screen), Arc::clone(&signalled), peer.clone());
     let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer, shown };
     let history = directory.path().join("history");
-    let code = start_frontend(wiring, face, screen, &settings, history, paths);
+    let code = match (face, errand) {
+        (Face::Task { json, bars }, Some(errand)) => {
+            start_frontend(move || Ok(run::run(wiring, errand, Telling { json, bars }, io::stdout())))
+        }
+        (Face::Terminal, _) => start_frontend(move || terminal::run(wiring, &screen, settings.theme, history, paths)),
+        (Face::Plain | Face::Json | Face::Task { .. }, _) => {
+            start_frontend(move || Ok(piped::run(wiring, face == Face::Json, io::stdout())))
+        }
+    };
     let ran = reactor.run();
     inbox.end();
     let code = await_code(&code, &signalled);
@@ -293,24 +314,38 @@ fn addresses_of(listen: SocketAddr) -> Vec<String> {
     if own.is_empty() { vec![format!("127.0.0.1:{}", listen.port())] } else { own }
 }
 
+/// What a task is about, as it is at present.
+fn errand(task: Task, paths: &Paths, tracker: bool) -> Result<Errand, Failed> {
+    match task {
+        Task::Send { paths: given, to, wait } => {
+            let items = given.iter().map(|path| item(&paths.of(path))).collect::<Result<Vec<_>, _>>()?;
+            Ok(Errand::Send { items, to, wait: Duration::from_secs(wait), tracker })
+        }
+        Task::Receive { once, from } => Ok(Errand::Receive { once, from }),
+    }
+}
+
+fn item(path: &Path) -> Result<Item, Failed> {
+    let refused = |error: DiskError| {
+        let problem = Problem::File { path: path.to_string_lossy().into_owned(), error };
+        Failed { sentence: sentences::problem(&problem), code: EXIT_FAILURE }
+    };
+    let found = std::fs::symlink_metadata(path).map_err(|error| {
+        refused(if error.kind() == io::ErrorKind::NotFound { DiskError::NotFound } else { DiskError::Denied })
+    })?;
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| refused(DiskError::NotAFile))?;
+    let text = path.to_str().ok_or_else(|| refused(DiskError::NotAFile))?;
+    Ok(Item { path: text.to_owned(), name: name.to_owned(), tree: found.is_dir(), size: found.len() })
+}
+
 // The frontend and the signals.
 
 fn start_frontend(
-    wiring: Wiring,
-    face: Face,
-    screen: Arc<Screen>,
-    settings: &Settings,
-    history: std::path::PathBuf,
-    paths: Paths,
+    frontend: impl FnOnce() -> rustyline::Result<frontend::Ended> + Send + 'static,
 ) -> Receiver<Result<u8, Failed>> {
     let (done, code) = mpsc::channel();
-    let theme = settings.theme;
     thread::spawn(move || {
-        let ended = match face {
-            Face::Terminal => terminal::run(wiring, &screen, theme, history, paths),
-            Face::Plain | Face::Json => Ok(piped::run(wiring, face == Face::Json, io::stdout())),
-        };
-        let ended = match ended {
+        let ended = match frontend() {
             // Nothing more is waited for.
             Ok(frontend::Ended { code, abandoned: true }) => std::process::exit(code.into()),
             Ok(frontend::Ended { code, abandoned: false }) => Ok(code),

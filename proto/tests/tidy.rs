@@ -70,7 +70,7 @@ const IMPURE: [(&str, &str); 13] = [
 
 /// The ways to a terminal, a pipe or a log, each with the files that may go it. Everything else gets there through
 /// these, and they write only what has passed `papo_proto::escape`.
-const OUTPUTS: [(&str, &[&str]); 11] = [
+const OUTPUTS: [(&str, &[&str]); 12] = [
     ("println!", &[]),
     ("print!", &[]),
     ("eprintln!", &[]),
@@ -86,8 +86,9 @@ const OUTPUTS: [(&str, &[&str]); 11] = [
             "tracker/src/main.rs",
         ],
     ),
-    // Whether it is a terminal; last words and panics.
-    ("stderr", &["peer/src/main.rs", "runtime-mio/src/diagnostics.rs"]),
+    // Whether it is a terminal; bars; last words and panics.
+    ("stderr", &["peer/src/frontend/errand/bars.rs", "peer/src/main.rs", "runtime-mio/src/diagnostics.rs"]),
+    ("indicatif", &["peer/src/frontend/errand/bars.rs"]),
     ("env_logger", &["runtime-mio/src/diagnostics.rs"]),
     ("set_hook", &["runtime-mio/src/diagnostics.rs"]),
     ("ExternalPrinter", &["peer/src/frontend/terminal/printer.rs"]),

@@ -72,6 +72,13 @@ pub(crate) enum Trouble {
     PasswordsDiffer,
     /// Neither yes nor no.
     YesOrNo,
+    /// Someone was not there in time.
+    NotReached {
+        /// Who.
+        user: Name,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The hosted tracker can't listen there.
     HostRefused(String),
     /// What happened while nothing could be shown is lost: nothing that anyone said.
@@ -89,6 +96,7 @@ impl Trouble {
             Self::UnknownTracker { .. } => "tracker_not_trusted",
             Self::PasswordsDiffer => "passwords_differ",
             Self::YesOrNo => "yes_or_no",
+            Self::NotReached { .. } => "not_reached",
             Self::HostRefused(_) => "host_refused",
             Self::NotShown(_) => "not_shown",
         }
@@ -131,6 +139,27 @@ pub(crate) enum Info {
         /// It is open.
         open: bool,
     },
+    /// Something is to be sent, as soon as its receiver is there.
+    Sending {
+        /// To whom.
+        to: Name,
+        /// How long it is waited for, in seconds.
+        seconds: u64,
+    },
+    /// What others send is received.
+    Receiving {
+        /// Only from this one.
+        from: Option<Name>,
+    },
+    /// What someone offers is left undecided, since another one's is waited for.
+    NotForThis {
+        /// Who.
+        from: Name,
+        /// What.
+        name: String,
+    },
+    /// What is not done yet goes on with the next run.
+    GoesOn,
     /// What was offered is accepted.
     Accepted(u64),
     /// A transfer is held here, or goes on.

@@ -5,12 +5,13 @@
 //! - [`event`]: what is shown; [`sentences`], [`files`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
 //! - [`paths`]: what is typed as a path; [`progress`]: how quickly files move.
 //! - [`inbox`]: what waits to be handled, bounded.
-//! - [`piped`] and [`terminal`]: the two that read and write.
+//! - [`piped`] and [`terminal`]: the two that read and write; [`errand`]: one thing to do, where nobody types.
 //!
 //! Invariant: text that comes from elsewhere reaches an output only through `papo_proto::escape`: [`lines`] are made of
 //! its types alone, and [`json`] writes every string through it.
 
 pub(crate) mod commands;
+pub(crate) mod errand;
 pub(crate) mod event;
 pub(crate) mod files;
 #[cfg(test)]

@@ -616,6 +616,9 @@ pub(crate) fn trouble(trouble: &Trouble) -> String {
         }
         Trouble::PasswordsDiffer => "the two are not the same: once more from the start".to_owned(),
         Trouble::YesOrNo => "please answer yes or no".to_owned(),
+        Trouble::NotReached { user, seconds } => {
+            format!("{user} was not there for {seconds} s: is papo running there, and does a firewall let it through?")
+        }
         Trouble::HostRefused(why) => host_refused(why),
         Trouble::NotShown(count) => {
             format!("{count} notices are not shown, because the output was full; no message is among them")
@@ -647,6 +650,13 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
             "your account is open to old clients now, which log in without encryption".to_owned()
         }
         Info::PlaintextSet { open: false } => "your account is closed to old clients without encryption now".to_owned(),
+        Info::Sending { to, seconds } => format!("looking for {to}, for {seconds} s at most; Ctrl-C ends it"),
+        Info::Receiving { from: Some(user) } => format!("waiting for what {user} sends; Ctrl-C ends it"),
+        Info::Receiving { from: None } => "waiting for what others send; Ctrl-C ends it".to_owned(),
+        Info::NotForThis { from, name } => {
+            format!("what {from} offers, {}, is left for papo or another papo receive", quoted(name))
+        }
+        Info::GoesOn => "what has not arrived yet goes on when the same is started again".to_owned(),
         Info::Accepted(transfer) => format!("transfer {transfer} is accepted; /transfers tells how far it is"),
         Info::Held { transfer, held: true } => format!("transfer {transfer} is held: /resume {transfer}"),
         Info::Held { transfer, held: false } => format!("transfer {transfer} goes on"),

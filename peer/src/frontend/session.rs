@@ -122,6 +122,8 @@ pub(crate) enum Input {
     Show(Event),
     /// What was asked for at the start is not possible.
     Fail(Event),
+    /// What was to be done is done; the program ends with this code.
+    Leave(u8),
 }
 
 /// What a frontend does about it.
@@ -248,6 +250,7 @@ impl Session {
             Input::Resumed => self.effects.push(Effect::Prompt(before.clone())),
             Input::OutputClosed => self.leave(EXIT_FAILURE),
             Input::Show(event) => self.show(event),
+            Input::Leave(code) => self.leave(code),
             Input::Fail(event) => {
                 self.show(event);
                 self.leave(EXIT_FAILURE);
