@@ -2,7 +2,7 @@
 //!
 //! - [`commands`]: what is typed → a request.
 //! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
-//! - [`event`]: what is shown; [`sentences`], [`files`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
+//! - [`event`]: what is shown; [`sentences`], [`reasons`], [`files`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
 //! - [`paths`]: what is typed as a path; [`progress`]: how quickly files move.
 //! - [`inbox`]: what waits to be handled, bounded.
 //! - [`piped`] and [`terminal`]: the two that read and write; [`errand`]: one thing to do, where nobody types.
@@ -24,6 +24,7 @@ pub(crate) mod paths;
 pub(crate) mod piped;
 pub(crate) mod plain;
 pub(crate) mod progress;
+pub(crate) mod reasons;
 pub(crate) mod sentences;
 pub(crate) mod session;
 pub(crate) mod terminal;

@@ -7,7 +7,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use papo_proto::{
-    error::{Counters, Fault},
+    error::Counters,
     escape::{self, quoted},
     identity::Key,
     machine::Refusal,
@@ -16,7 +16,7 @@ use papo_proto::{
         Note, Problem,
         interface::{PeerEvent, PeerSeen, RoomSeen, Target},
     },
-    wire::tracker::{Failure, ROOM_CAPACITY_MAX, RoomEvent, Status},
+    wire::tracker::{RoomEvent, Status},
 };
 
 use super::{
@@ -24,11 +24,9 @@ use super::{
     event::{Info, Speed, Trouble},
     files,
     help::{self, usage},
+    reasons::{CAPACITIES, failure, fault, refusal},
 };
 
-/// How many people a room takes.
-const CAPACITIES: &str = "a room takes 1 to 256 people";
-const _: () = assert!(ROOM_CAPACITY_MAX == 256, "as the sentence says");
 /// More names than these are counted instead.
 const NAMES_SHOWN_MAX: usize = 8;
 
@@ -459,7 +457,7 @@ pub(crate) fn problem(problem: &Problem) -> String {
         }
         Problem::TimedOut => "it took too long".to_owned(),
         Problem::TooManyRequests => "too much is under way: wait for an answer first".to_owned(),
-        Problem::OutOfRange => failure(Failure::OutOfRange).to_owned(),
+        Problem::OutOfRange => CAPACITIES.to_owned(),
         Problem::UnknownTransfer { transfer } => format!("there is no transfer {transfer}: /transfers lists them"),
         Problem::NotAnOffer { transfer } => format!("transfer {transfer} is no offer to you that waits for an answer"),
         Problem::NotAccepted { transfer } => format!("transfer {transfer} is not accepted yet: /accept {transfer}"),
@@ -490,72 +488,6 @@ fn unreachable_tracker(tracker: &str, reason: Refusal) -> String {
         | Refusal::Denied
         | Refusal::Exhausted
         | Refusal::Other => format!("{tracker} can't be reached: {}", refusal(reason)),
-    }
-}
-
-/// Why a dial or a listener did not come to be.
-pub(crate) const fn refusal(reason: Refusal) -> &'static str {
-    match reason {
-        Refusal::Refused => "nothing listens there",
-        Refusal::Unreachable => "no way leads there",
-        Refusal::TimedOut => "it took too long",
-        Refusal::AddressInUse => "another program uses that address",
-        Refusal::AddressNotAvailable => "this machine has no such address",
-        Refusal::Denied => "this program may not",
-        Refusal::Exhausted => "the system has no connections left",
-        Refusal::Other => "the system refuses",
-    }
-}
-
-const fn failure(failure: Failure) -> &'static str {
-    match failure {
-        Failure::BadCredentials => "the tracker refused: name or password are not right",
-        Failure::NameTaken => "that name, or one that looks like it, is taken: choose another",
-        Failure::RegistrationClosed => "this tracker takes no new accounts: ask whoever runs it",
-        Failure::BadToken => {
-            "this tracker asks newcomers for a token: give it with --token-file or PAPO_REGISTRATION_TOKEN"
-        }
-        Failure::NotLoggedIn => "log in first: /login, or /register for a new account",
-        Failure::AlreadyLoggedIn => "you are logged in already: /logout first",
-        Failure::UnknownUser => "the tracker knows nobody by that name",
-        Failure::UnknownRoom => "there is no such room: /rooms lists them, /create makes one",
-        Failure::RoomFull => "the room is full",
-        Failure::RoomExists => "a room has that name, or one that looks like it: choose another",
-        Failure::NotMember => "you are not in that room",
-        Failure::NotOwner => "only the room's owner may do that",
-        Failure::OutOfRange => CAPACITIES,
-        Failure::TooManyRooms => "you are in as many rooms as one can be in: leave one first",
-        Failure::Full => "the tracker is full",
-        Failure::Busy => "too many try to log in just now: try again in a moment",
-    }
-}
-
-/// Why a connection was cut short.
-pub(crate) const fn fault(fault: Fault) -> &'static str {
-    match fault {
-        Fault::NotPapo => "it does not speak papo",
-        Fault::WrongPreface => "it is another kind of program",
-        Fault::FrameTooLong => "a message was too long",
-        Fault::Handshake => "the handshake failed",
-        Fault::BadIdentity => "its identity is false",
-        Fault::Decrypt => "a message could not be decrypted",
-        Fault::Malformed => "a message made no sense",
-        Fault::Unexpected => "a message came at the wrong time",
-        Fault::Forged => "a message was forged",
-        Fault::UnexpectedKey => "its key is another than expected",
-        Fault::HandshakeTimeout => "the handshake took too long",
-        Fault::FrameTimeout => "a message took too long",
-        Fault::LoginTimeout => "nobody logged in in time",
-        Fault::TooManyFailures => "too much went wrong",
-        Fault::SlowReader => "it reads too slowly",
-        Fault::Silent => "nothing was heard for too long",
-        Fault::Cut => "it broke off",
-        Fault::TooManyFromAddress => "too many connections from one address",
-        Fault::TooManyConnections => "too many connections",
-        Fault::UnfinishedBytes => "it takes too much memory",
-        Fault::Blocked => "you have blocked it",
-        Fault::Oneself => "it is you",
-        Fault::Refused => "it takes no link from you",
     }
 }
 

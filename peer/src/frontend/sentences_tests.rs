@@ -1,6 +1,10 @@
 //! Every sentence is one for people: nothing raw, and it says what to do.
 
-use papo_proto::disk::{DiskError, Skipped};
+use papo_proto::{
+    disk::{DiskError, Skipped},
+    error::Fault,
+    wire::tracker::Failure,
+};
 
 use super::*;
 use crate::frontend::commands::Verb;
