@@ -88,6 +88,8 @@ pub struct Discovery {
     limits: Limits,
     networks: Vec<Network>,
     neighbours: BTreeMap<SocketAddr, Neighbour>,
+    /// Nobody gives way at present: of many newcomers only the first has to find that out.
+    is_full: bool,
     /// Trackers that neighbours host, and when that was last heard.
     trackers: BTreeMap<SocketAddr, Time>,
     /// When it was last looked for somebody to dial.
@@ -107,6 +109,7 @@ impl Discovery {
             limits: limits.clone(),
             networks: Vec::new(),
             neighbours: BTreeMap::new(),
+            is_full: false,
             trackers: BTreeMap::new(),
             looked: None,
         }
@@ -125,6 +128,7 @@ impl Discovery {
         let near = |ip: IpAddr| networks.iter().any(|network| network.interface.reaches(ip));
         self.neighbours.retain(|address, _| near(address.ip()));
         self.trackers.retain(|address, _| near(address.ip()));
+        self.is_full = false;
     }
 
     /// This peer's own number on the network of an address; 0 where it does not call.
@@ -199,18 +203,24 @@ impl Discovery {
 
     /// Whether another neighbour can be remembered at an address, for which one may be forgotten that was dialled in vain.
     fn makes_room(&mut self, ip: IpAddr) -> bool {
-        let (first, last) = (SocketAddr::new(ip, 0), SocketAddr::new(ip, u16::MAX));
-        let in_vain = |one: &Neighbour| one.key.is_none() && one.dialling.is_none() && one.redial.failures() > 0;
-        let here = self.neighbours.range(first..=last);
-        let victims = if here.clone().count() >= self.limits.lan_heard_per_address_max {
-            here.filter(|(_, one)| in_vain(one)).map(|(address, _)| *address).collect::<Vec<_>>()
-        } else if self.neighbours.len() >= self.limits.lan_heard_max {
-            self.neighbours.iter().filter(|(_, one)| in_vain(one)).map(|(address, _)| *address).collect()
-        } else {
+        let here = self.neighbours.range(SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX));
+        if here.clone().count() >= self.limits.lan_heard_per_address_max {
+            let victims = here.filter(|(_, one)| one.is_in_vain()).map(|(address, _)| *address).collect::<Vec<_>>();
+            return self.forget_one_of(&victims);
+        }
+        if self.neighbours.len() < self.limits.lan_heard_max {
             return true;
-        };
-        let victim = pick(&mut self.rng, &victims).copied();
-        victim.is_some_and(|victim| self.neighbours.remove(&victim).is_some())
+        }
+        if !self.is_full {
+            let victims = self.neighbours.iter().filter(|(_, one)| one.is_in_vain()).map(|(address, _)| *address);
+            let victims = victims.collect::<Vec<_>>();
+            self.is_full = !self.forget_one_of(&victims);
+        }
+        !self.is_full
+    }
+
+    fn forget_one_of(&mut self, victims: &[SocketAddr]) -> bool {
+        pick(&mut self.rng, victims).is_some_and(|victim| self.neighbours.remove(victim).is_some())
     }
 
     /// When to look next for somebody to dial, where there is reason to: not at each of many beacons.
@@ -262,6 +272,7 @@ impl Discovery {
             && neighbour.dialling == Some(conn)
         {
             neighbour.dialling = None;
+            self.is_full = false;
         }
     }
 
@@ -294,6 +305,7 @@ impl Discovery {
     /// Whoever has that key says that it ends.
     pub fn forget(&mut self, key: &Key) {
         self.neighbours.retain(|_, one| one.key != Some(*key));
+        self.is_full = false;
     }
 
     /// Who was not heard for too long is forgotten.
@@ -302,6 +314,7 @@ impl Discovery {
         let limits = &self.limits;
         self.neighbours.retain(|_, one| one.dialling.is_some() || heard(one.heard, limits));
         self.trackers.retain(|_, at| heard(*at, limits));
+        self.is_full = false;
     }
 
     /// Whether somebody with that key is there.
@@ -351,6 +364,11 @@ impl Neighbour {
     fn is_open(&self, is_wanted: impl Fn(&Key) -> bool) -> bool {
         !self.refused && self.key.as_ref().is_none_or(is_wanted)
     }
+
+    /// Whether it was dialled, and nobody is known to be there.
+    const fn is_in_vain(&self) -> bool {
+        self.key.is_none() && self.dialling.is_none() && self.redial.failures() > 0
+    }
 }
 
 /// Whether whoever is on an interface's network can dial what listens there.
@@ -372,4 +390,141 @@ fn network_number(interface: &Interface) -> Option<u64> {
 fn pick<'a, T>(rng: &mut Stream, all: &'a [T]) -> Option<&'a T> {
     let count = u64::try_from(all.len()).ok().filter(|&count| count > 0)?;
     all.get(usize::try_from(rng.next_u64() % count).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { lan_heard_max: 8, lan_heard_per_address_max: 3, lan_dials_max: 2, ..Limits::DEFAULT };
+    /// A key that nobody has.
+    const KEY: Key = Key([9; 32]);
+
+    fn listen() -> SocketAddr {
+        ([0, 0, 0, 0], 6061).into()
+    }
+
+    fn at(secs: u64) -> Time {
+        Time::after_start(Duration::from_secs(secs))
+    }
+
+    fn lan(last: u8) -> Interface {
+        let broadcast = Some(Ipv4Addr::new(10, 0, 0, 255));
+        Interface { prefix: 24, broadcast, ..Interface::alone([10, 0, 0, last].into()) }
+    }
+
+    fn on_a_lan() -> Discovery {
+        let wanted = Lan { port: 9091, hosts_tracker: None };
+        let mut discovery = Discovery::new(wanted, &Seed([7; 32]), &LIMITS);
+        discovery.set_interfaces(listen(), &[lan(1)]);
+        discovery
+    }
+
+    fn hear(discovery: &mut Discovery, now: Time, last: u8, port: u16, instance: u64) -> Heard {
+        discovery.handle_beacon(now, [10, 0, 0, last].into(), Beacon { port, instance, tracker: None })
+    }
+
+    /// Dials everyone who may be dialled; none comes to be.
+    fn dial_all(discovery: &mut Discovery, now: Time) -> Vec<SocketAddr> {
+        let mut dialled = Vec::new();
+        while let Some(address) = discovery.next_dial(now, |_| true) {
+            let conn = ConnId(dialled.len() as u64 * 2 + 1);
+            discovery.on_dialled(now, address, conn);
+            discovery.on_dial_over(address, conn);
+            dialled.push(address);
+        }
+        dialled
+    }
+
+    #[test]
+    fn neighbours_are_remembered_up_to_the_bound_of_an_address_and_no_further() {
+        let mut discovery = on_a_lan();
+        for port in 1..=3 {
+            assert_eq!(hear(&mut discovery, at(0), 2, port, 7), Heard::New);
+        }
+        assert_eq!(hear(&mut discovery, at(0), 2, 4, 7), Heard::Nothing);
+        assert_eq!(hear(&mut discovery, at(0), 2, 3, 7), Heard::Again, "who is remembered stays so");
+        assert_eq!(hear(&mut discovery, at(0), 3, 1, 7), Heard::New, "another address has places of its own");
+        assert_eq!(dial_all(&mut discovery, at(5)).len(), 4);
+        assert_eq!(hear(&mut discovery, at(5), 2, 4, 7), Heard::New, "one that was dialled in vain gives way");
+        assert_eq!(discovery.len(), 4);
+    }
+
+    #[test]
+    fn neighbours_are_remembered_up_to_the_bound_and_who_is_known_never_gives_way() {
+        let mut discovery = on_a_lan();
+        for last in 2..10 {
+            assert_eq!(hear(&mut discovery, at(0), last, 1, 7), Heard::New);
+        }
+        assert_eq!(hear(&mut discovery, at(0), 10, 1, 7), Heard::Nothing);
+        assert_eq!(discovery.len(), 8);
+        for last in 2..9 {
+            discovery.on_identified(([10, 0, 0, last], 1).into(), KEY);
+        }
+        let dialled = dial_all(&mut discovery, at(5));
+        assert_eq!(dialled.len(), 8);
+        assert_eq!(hear(&mut discovery, at(5), 10, 1, 7), Heard::New);
+        assert_eq!(hear(&mut discovery, at(5), 9, 1, 7), Heard::Nothing, "it gave way, and nobody else does");
+        assert_eq!(discovery.len(), 8);
+    }
+
+    #[test]
+    fn so_many_are_dialled_at_once_and_one_of_each_address() {
+        let mut discovery = on_a_lan();
+        for (last, port) in [(2, 1), (2, 2), (3, 1), (4, 1)] {
+            hear(&mut discovery, at(0), last, port, 7);
+        }
+        let first = discovery.next_dial(at(5), |_| true).expect("someone");
+        discovery.on_dialled(at(5), first, ConnId(1));
+        let second = discovery.next_dial(at(5), |_| true).expect("someone else");
+        assert_ne!(first.ip(), second.ip());
+        discovery.on_dialled(at(5), second, ConnId(3));
+        assert_eq!(discovery.next_dial(at(5), |_| true), None, "two are under way");
+        discovery.on_dial_over(first, ConnId(3));
+        assert_eq!(discovery.next_dial(at(5), |_| true), None, "that was another's");
+        discovery.on_dial_over(first, ConnId(1));
+        assert!(discovery.next_dial(at(5), |_| true).is_some_and(|third| third != first && third.ip() != second.ip()));
+    }
+
+    #[test]
+    fn the_smaller_instance_dials_at_once_and_the_larger_a_little_later() {
+        let mut discovery = on_a_lan();
+        let own = discovery.instance_for([10, 0, 0, 9].into());
+        hear(&mut discovery, at(0), 2, 1, own + 1);
+        assert!(discovery.due(|_| true).is_some_and(|due| due == at(0)));
+        let mut discovery = on_a_lan();
+        hear(&mut discovery, at(0), 2, 1, own - 1);
+        assert!(discovery.due(|_| true).is_some_and(|due| due >= at(1) && due <= at(2)));
+        assert_eq!(hear(&mut discovery, at(0), 3, 1, own), Heard::Nothing, "oneself");
+    }
+
+    #[test]
+    fn another_instance_is_a_new_start_but_not_at_every_beacon() {
+        let mut discovery = on_a_lan();
+        let address = SocketAddr::from(([10, 0, 0, 2], 1));
+        hear(&mut discovery, at(0), 2, 1, 7);
+        assert!(discovery.on_linked(address, KEY) && !discovery.on_linked(address, KEY), "it is told once");
+        assert_eq!(hear(&mut discovery, at(4), 2, 1, 8), Heard::Again);
+        assert!(discovery.hears(&KEY));
+        assert_eq!(hear(&mut discovery, at(5), 2, 1, 8), Heard::Restarted(KEY));
+        assert!(!discovery.hears(&KEY), "who is there now, is to be seen");
+        discovery.on_refused(address);
+        assert_eq!(discovery.next_dial(at(20), |_| true), None, "it takes no link");
+        assert_eq!(hear(&mut discovery, at(20), 2, 1, 9), Heard::New);
+        assert_eq!(discovery.next_dial(at(22), |_| true), Some(address), "but perhaps now");
+    }
+
+    #[test]
+    fn who_is_silent_or_on_no_network_of_ours_any_more_is_forgotten() {
+        let mut discovery = on_a_lan();
+        hear(&mut discovery, at(0), 2, 1, 7);
+        hear(&mut discovery, at(1), 3, 1, 7);
+        assert!(discovery.note_tracker(at(0), ([10, 0, 0, 2], 6060).into()));
+        discovery.forget_silent(at(20));
+        assert_eq!((discovery.len(), discovery.trackers().count()), (1, 0));
+        discovery.set_interfaces(listen(), &[]);
+        assert!(discovery.is_empty());
+        assert_eq!(hear(&mut discovery, at(21), 3, 1, 7), Heard::Nothing);
+    }
 }

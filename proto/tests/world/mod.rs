@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the world")]
 
 pub mod host;
+pub mod lan;
 pub mod weather;
 
 use std::{
@@ -18,8 +19,8 @@ use papo_proto::{
     identity::{Identity, Key},
     limits::Limits,
     machine::{
-        Action, CloseHow, Closed, ConnId, Event, Interface, ListenerId, Machine, Outbox, PasswordCheck,
-        PasswordOutcome, Refusal, Seq,
+        Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordCheck, PasswordOutcome, Refusal,
+        Seq,
     },
     names::Name,
     peer::{
@@ -118,6 +119,8 @@ pub struct World {
     pub unreachable: BTreeSet<SocketAddr>,
     /// How bytes travel, where that takes time.
     pub weather: Option<weather::Weather>,
+    /// The networks of those who have any but the loopback interface.
+    pub lan: lan::Lan,
 }
 
 impl Default for World {
@@ -135,6 +138,7 @@ impl Default for World {
             tapped: Vec::new(),
             unreachable: BTreeSet::new(),
             weather: None,
+            lan: lan::Lan::default(),
         }
     }
 }
@@ -200,11 +204,16 @@ impl World {
 
     /// Adds a tracker.
     pub fn tracker(&mut self, number: u8) -> NodeId {
+        self.tracker_at(number, "127.0.0.1:0".parse().expect("an address"))
+    }
+
+    /// Adds a tracker that listens there.
+    pub fn tracker_at(&mut self, number: u8, listen: SocketAddr) -> NodeId {
         let start = tracker::Start {
             seed: Seed([number; 32]),
             limits: Limits::DEFAULT,
             identity: identity(number),
-            listen: vec!["127.0.0.1:0".parse().expect("an address")],
+            listen: vec![listen],
             registration: Registration::Open,
             dummy_verifier: "nobody's".to_owned(),
             state: tracker::Directory::default(),
@@ -238,11 +247,8 @@ impl World {
         }
         let wall = Wall(1_800_000_000_000).plus(self.now.since_start());
         self.queue.push_back(Step::Event(node, epoch, Event::Wall(wall)));
-        self.queue.push_back(Step::Event(
-            node,
-            epoch,
-            Event::Interfaces(vec![Interface::alone("127.0.0.1".parse().expect("an ip"))]),
-        ));
+        let interfaces = self.lan.interfaces(node);
+        self.queue.push_back(Step::Event(node, epoch, Event::Interfaces(interfaces)));
         self.settle();
     }
 
@@ -318,6 +324,7 @@ impl World {
             Kind::Tracker { machine, .. } => *machine = None,
         }
         self.listeners.retain(|_, (of, _)| *of != node);
+        self.lan.forget(node);
         let ends = self.open.iter().filter(|end| end.node == node).copied().collect::<Vec<_>>();
         for end in ends {
             self.close(end, Closed::Reset);
@@ -439,6 +446,7 @@ impl World {
             Kind::Tracker { machine, .. } => *machine = None,
         }
         self.listeners.retain(|_, (of, _)| *of != node);
+        self.lan.forget(node);
     }
 
     /// The connections between two nodes vanish without either's noticing.
@@ -591,7 +599,9 @@ impl World {
                 let port = if address.port() == 0 { self.next_port } else { address.port() };
                 self.next_port += 1;
                 let address = SocketAddr::new(address.ip(), port);
-                self.listeners.insert(address, (node, listener));
+                for at in self.lan.listens_at(node, address) {
+                    self.listeners.insert(at, (node, listener));
+                }
                 self.queue.push_back(Step::Event(node, epoch, Event::Listening { listener, address }));
             }
             Action::Connect { conn, address } => self.connect(end(conn), address),
@@ -607,6 +617,7 @@ impl World {
                 if self.listeners.iter().any(|(_, (of, listener))| *of == node && listener.0 == id) {
                     self.listeners.retain(|_, (of, listener)| *of != node || listener.0 != id);
                 }
+                self.lan.close(node, id);
                 let reason = if how == CloseHow::Flush { Closed::End } else { Closed::Reset };
                 self.close(end(ConnId(id)), reason);
             }
@@ -648,29 +659,34 @@ impl World {
                 let addresses = host.parse().map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
                 self.queue.push_back(Step::Event(node, epoch, Event::Resolved { request, addresses }));
             }
-            Action::Bind { socket, .. } => {
-                let refused = Event::Refused { id: socket.0, reason: Refusal::Denied };
-                self.queue.push_back(Step::Event(node, epoch, refused));
+            Action::Bind { socket, address, .. } => {
+                let answer = self.lan.bind(node, socket, address);
+                self.queue.push_back(Step::Event(node, epoch, answer));
             }
+            Action::SendTo { to, .. } => self.carry_datagram(node, to, &bytes),
             Action::Disk { request, .. } => {
                 let denied = Event::Disk { request, result: Err(DiskError::Denied) };
                 self.queue.push_back(Step::Event(node, epoch, denied));
             }
-            Action::SendTo { .. } | Action::CloseFile(_) => {}
+            Action::CloseFile(_) => {}
             Action::Notify(_) => unreachable!("notices are taken first"),
         }
     }
 
     fn connect(&mut self, near: End, address: SocketAddr) {
         let listening = self.listeners.get(&address).copied().filter(|_| !self.unreachable.contains(&address));
+        let source = self.lan.on_dialled(self.now, near.node, address);
         let Some((node, listener)) = listening else {
+            if self.lan.is_silent(address) {
+                return;
+            }
             let refused = Event::Refused { id: near.conn.0, reason: Refusal::Refused };
             return self.queue.push_back(Step::Event(near.node, near.epoch, refused));
         };
         self.next_even += 2;
         self.next_port = self.next_port.wrapping_add(1).max(40_000);
         let far = End { node, epoch: self.nodes[node].epoch, conn: ConnId(self.next_even) };
-        let dialler = SocketAddr::new(address.ip(), self.next_port);
+        let dialler = SocketAddr::new(source, self.next_port);
         self.wires.insert(near, far);
         self.wires.insert(far, near);
         self.open.extend([near, far]);

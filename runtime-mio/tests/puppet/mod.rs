@@ -19,7 +19,7 @@ use papo_proto::{
     disk::{Answer, Ask, DiskError},
     machine::{
         Action, CloseHow, Closed, ConnId, Event, FileId, ListenerId, Machine, OddIds, Outbox, PasswordCheck, Refusal,
-        Seq,
+        Seq, SocketId,
     },
     time::Time,
 };
@@ -59,6 +59,9 @@ pub(crate) struct Habits {
 pub(crate) enum Order {
     Listen(SocketAddr),
     Connect(SocketAddr),
+    /// Where, and whether it broadcasts.
+    Bind(SocketAddr, bool),
+    SendTo(SocketId, SocketAddr, Vec<u8>),
     Send(ConnId, Vec<u8>),
     Close(u64, CloseHow),
     WantWrite(ConnId),
@@ -171,6 +174,12 @@ impl Marionette {
                 out.push(Action::Connect { conn, address });
                 out.notify(Told::Minted(conn.0));
             }
+            Order::Bind(address, broadcast) => {
+                let socket = self.ids.next_socket();
+                out.push(Action::Bind { socket, address, broadcast });
+                out.notify(Told::Minted(socket.0));
+            }
+            Order::SendTo(socket, to, bytes) => out.send_to(socket, to, &bytes),
             Order::Send(conn, bytes) => out.send(conn, &bytes),
             Order::Close(id, how) => out.push(Action::Close { id, how }),
             Order::WantWrite(conn) => out.push(Action::WantWrite(conn)),
