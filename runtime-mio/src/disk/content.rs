@@ -121,6 +121,7 @@ impl Content {
         } else {
             pwrite_all(self.open_file(part.index)?, bytes, part.at)?;
         }
+        self.mark_dirty(part.index);
         self.known = self.known.max(part.index + 1);
         Ok(())
     }
@@ -134,7 +135,6 @@ impl Content {
             let stat = dir.stat(name)?;
             self.check_found(index, &stat)?;
         }
-        self.mark_dirty(index);
         Ok(())
     }
 
@@ -145,7 +145,6 @@ impl Content {
             if size >= PREALLOCATED_BYTES_MIN {
                 preallocate(&file, size)?;
             }
-            self.mark_dirty(index);
             self.open = Some((index, file));
         }
         Ok(&self.open.as_ref().expect("it was opened").1)
@@ -270,6 +269,38 @@ fn preallocate(file: &OwnedFd, size: u64) -> Result<(), Errno> {
             Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error),
             // Not every file system can.
             Ok(()) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fixture::file;
+
+    #[test]
+    fn what_is_written_after_a_sync_is_not_on_the_disk_before_the_next() {
+        for means in [Means::Best, Means::Portable] {
+            for entries in [vec![file("", 100)], (0..50).map(|number| file(&number.to_string(), 2)).collect()] {
+                let temp = tempfile::tempdir().expect("a temporary directory");
+                let dir = Dir::named(temp.path(), means).expect("it is there");
+                let stat = rustix::fs::fstat(&dir).expect("it is there");
+                let open = |anything| {
+                    let stream = Stream::new(entries.clone()).expect("it is one");
+                    Content::open(&dir, stream, Left { anything, like: [stat, stat] }).expect("it is made")
+                };
+                let mut content = open(false);
+                assert!(content.is_synced(), "there is nothing");
+                for offset in 0..100 {
+                    content.write(offset, &[1]).expect("there is room");
+                    assert!(!content.is_synced(), "at {offset}");
+                    if offset % 3 > 0 {
+                        content.sync().expect("it can be");
+                        assert!(content.is_synced(), "at {offset}");
+                    }
+                }
+                assert!(!open(true).is_synced(), "what another process has written may not be there");
+            }
         }
     }
 }
