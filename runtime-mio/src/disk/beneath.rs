@@ -12,21 +12,15 @@ use std::{
     path::{Component, Path},
 };
 
-#[cfg(target_os = "linux")]
-use rustix::fs::ResolveFlags;
 use rustix::{
     fs::{AtFlags, FileType, Mode, OFlags, Stat},
     io::Errno,
 };
 
+use super::system::{self, WAY};
+
 /// For whoever opens a directory to look into it.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
-/// On the way to something else a directory need not be readable.
-#[cfg(target_os = "linux")]
-const WAY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
-#[cfg(not(target_os = "linux"))]
-const WAY: OFlags = DIRECTORY;
-
 /// Which calls of the system are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Means {
@@ -82,7 +76,8 @@ impl Dir {
             return rustix::fs::openat(&self.fd, ".", flags, mode);
         }
         if self.means == Means::Best {
-            match self.open_at_once(path, flags, mode) {
+            steps(path)?;
+            match system::open_beneath(&self.fd, path, flags, mode) {
                 // An old kernel; a sandbox that knows the call not; directories that were moved meanwhile.
                 Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {}
                 other => return other,
@@ -103,18 +98,6 @@ impl Dir {
             Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             other => other,
         }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn open_at_once(&self, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        steps(path)?;
-        rustix::fs::openat2(&self.fd, path, flags, mode, resolve)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open_at_once(&self, _: &Path, _: OFlags, _: Mode) -> Result<OwnedFd, Errno> {
-        Err(Errno::NOSYS)
     }
 
     fn open_in_steps(&self, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, ops::Range};
 use papo_proto::{disk::DiskError, wire::transfer::EntryKind};
 use rustix::{
     fd::OwnedFd,
-    fs::{FallocateFlags, FileType, Mode, OFlags, Stat},
+    fs::{FileType, Mode, OFlags, Stat},
     io::Errno,
 };
 
@@ -20,12 +20,16 @@ use super::{
     beneath::{Dir, Means, kind},
     pwrite_all,
     stream::{self, Part, Stream},
+    system,
 };
 
 /// Its name in the stage.
 pub(super) const CONTENT: &str = "content";
 /// A file of this size is given its room at once, so that a full disk shows before the transfer has run for long.
 const PREALLOCATED_BYTES_MIN: u64 = 1024 * 1024;
+/// The disk begins with a long file whenever so much of it was written. Otherwise it would begin with the next sync, and
+/// nothing can be written while that waits.
+const WRITTEN_OUT_BYTES: u64 = 8 * 1024 * 1024;
 /// More entries than these are not synced one by one.
 const SYNCED_SINGLY_MAX: usize = 16;
 
@@ -101,10 +105,10 @@ impl Content {
 
     /// Puts everything that was written on the disk.
     pub(super) fn sync(&mut self) -> Result<(), Errno> {
-        if self.dirty.len() > SYNCED_SINGLY_MAX && self.top.means() == Means::Best {
-            self.sync_file_system()?;
-        } else {
-            self.sync_singly()?;
+        let at_once = self.dirty.len() > SYNCED_SINGLY_MAX && self.top.means() == Means::Best;
+        match if at_once { system::sync_file_system(&self.top) } else { Err(Errno::NOSYS) } {
+            Err(Errno::NOSYS) => self.sync_singly()?,
+            other => other?,
         }
         self.dirty = self.known..self.known;
         Ok(())
@@ -119,7 +123,12 @@ impl Content {
         if self.stream.entry(part.index).kind == EntryKind::Directory {
             self.make_directory(part.index)?;
         } else {
-            pwrite_all(self.open_file(part.index)?, bytes, part.at)?;
+            let file = self.open_file(part.index)?;
+            pwrite_all(file, bytes, part.at)?;
+            let [first, last] = [part.at, part.at + bytes.len() as u64].map(|at| at / WRITTEN_OUT_BYTES);
+            if first < last {
+                system::begin_writing_out(file, first * WRITTEN_OUT_BYTES, (last - first) * WRITTEN_OUT_BYTES);
+            }
         }
         self.mark_dirty(part.index);
         self.known = self.known.max(part.index + 1);
@@ -143,7 +152,7 @@ impl Content {
             let file = self.make_file(index)?;
             let size = self.stream.size(index);
             if size >= PREALLOCATED_BYTES_MIN {
-                preallocate(&file, size)?;
+                system::preallocate(&file, size)?;
             }
             self.open = Some((index, file));
         }
@@ -217,16 +226,6 @@ impl Content {
         };
     }
 
-    #[cfg(target_os = "linux")]
-    fn sync_file_system(&mut self) -> Result<(), Errno> {
-        rustix::fs::syncfs(&self.top)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn sync_file_system(&mut self) -> Result<(), Errno> {
-        self.sync_singly()
-    }
-
     fn sync_singly(&mut self) -> Result<(), Errno> {
         let (mut parents, known) = (BTreeSet::new(), self.known);
         for index in self.dirty.clone() {
@@ -258,18 +257,6 @@ fn make_dir(dir: &Dir, name: &str) -> Result<bool, Errno> {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// Takes the room of a file without making it longer, so that its length still says how much of it was written.
-fn preallocate(file: &OwnedFd, size: u64) -> Result<(), Errno> {
-    loop {
-        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {
-            Err(Errno::INTR) => {}
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error),
-            // Not every file system can.
-            Ok(()) | Err(_) => return Ok(()),
-        }
     }
 }
 

@@ -29,6 +29,7 @@ mod stage;
 #[cfg(test)]
 mod stage_tests;
 mod stream;
+mod system;
 
 use std::{
     collections::HashMap,

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     beneath::{Dir, kind},
-    pread_into, pwrite_all,
+    pread_into, pwrite_all, system,
 };
 
 /// Where the second slot begins.
@@ -42,7 +42,7 @@ impl Era {
     /// The one in which this boot of the system has had a directory mounted.
     pub(super) fn of(boot: &[u8], dir: &Dir) -> Result<Self, Errno> {
         let mut hash = Sha256::new().chain_update(boot);
-        hash.update(mount(dir).to_be_bytes());
+        hash.update(system::mount(dir).to_be_bytes());
         // The type of a device's number is not the same everywhere.
         hash.update(rustix::fs::fstat(dir)?.st_dev.to_string());
         Ok(Self(hash.finalize().into()))
@@ -56,21 +56,6 @@ pub(super) fn boot() -> Vec<u8> {
         Ok(id) if !id.is_empty() => id,
         Ok(_) | Err(_) => crate::random_seed().0.to_vec(),
     }
-}
-
-/// A number of the mount that a directory is in: a disk that was pulled out and put back has lost what was not synced.
-#[cfg(target_os = "linux")]
-fn mount(dir: &Dir) -> u64 {
-    use rustix::fs::{AtFlags, StatxFlags};
-    // STATX_MNT_ID_UNIQUE, which is of no use to a kernel that does not know it; STATX_MNT_ID may come again.
-    let unique = StatxFlags::from_bits_retain(0x4000);
-    let stat = rustix::fs::statx(dir, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID | unique);
-    stat.map_or(0, |stat| stat.stx_mnt_id)
-}
-
-#[cfg(not(target_os = "linux"))]
-const fn mount(_: &Dir) -> u64 {
-    0
 }
 
 /// A file with a note in it.
@@ -128,7 +113,7 @@ impl NoteFile {
 
     /// Makes the present one durable.
     pub(super) fn sync(&self) -> Result<(), Errno> {
-        rustix::fs::fdatasync(&self.file)
+        system::sync_data(&self.file)
     }
 
     /// Forgets it.

@@ -9,6 +9,7 @@ use rustix::{
 use super::{
     Failed,
     beneath::{Dir, Means},
+    system,
 };
 
 /// No more names are tried.
@@ -57,7 +58,7 @@ fn names(name: &str, tree: bool) -> impl Iterator<Item = String> {
 
 fn give(from: Unnamed<'_>, to: &Dir, name: &str) -> Result<(), Errno> {
     match from.dir.means() {
-        Means::Best => match rename(from, to, name) {
+        Means::Best => match system::rename_exclusively(from.dir, from.as_name.as_ref(), to, name.as_ref()) {
             // Not every file system can.
             Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP) => {}
             other => return other,
@@ -65,16 +66,6 @@ fn give(from: Unnamed<'_>, to: &Dir, name: &str) -> Result<(), Errno> {
         Means::Portable => {}
     }
     if from.tree { replace_own(from, to, name) } else { link(from, to, name) }
-}
-
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn rename(from: Unnamed<'_>, to: &Dir, name: &str) -> Result<(), Errno> {
-    rustix::fs::renameat_with(from.dir, from.as_name, to, name, rustix::fs::RenameFlags::NOREPLACE)
-}
-
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-const fn rename(_: Unnamed<'_>, _: &Dir, _: &str) -> Result<(), Errno> {
-    Err(Errno::NOSYS)
 }
 
 /// A link is never made in place of anything.

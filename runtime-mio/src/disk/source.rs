@@ -11,7 +11,7 @@ use papo_proto::{
 };
 use rustix::{
     fd::OwnedFd,
-    fs::{Advice, FileType, Mode},
+    fs::{FileType, Mode},
     io::Errno,
 };
 
@@ -22,6 +22,7 @@ use super::{
     pread_into,
     scan::{READ, stamp, top},
     stream::Stream,
+    system,
 };
 
 /// Where the notes of sources are, and under which key this one's is.
@@ -121,8 +122,7 @@ impl Source {
             let file = self.dir.open(path, READ, Mode::empty())?;
             self.compare(index, &file)?;
             if self.stream.size(index) > BLOCK_BYTES_MAX as u64 {
-                // A hint, which some file systems do not take.
-                let _ = rustix::fs::fadvise(&file, 0, None, Advice::Sequential);
+                system::expect_reads(&file);
             }
             self.open = Some((index, file));
         }
