@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
 };
@@ -26,8 +27,8 @@ pub(super) struct Fixture {
 /// Runs a test with both means.
 pub(super) fn with_all_means(test: impl Fn(Fixture)) {
     for means in [Means::Best, Means::Portable] {
-        eprintln!("with {means:?}");
-        test(Fixture::new(means));
+        let passed = catch_unwind(AssertUnwindSafe(|| test(Fixture::new(means))));
+        assert!(passed.is_ok(), "it fails with {means:?}");
     }
 }
 
