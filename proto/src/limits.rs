@@ -15,6 +15,7 @@ use crate::{
     wire::{
         room::TEXT_BYTES_MAX,
         tracker::{ROOM_CAPACITY_MAX, ROOMS_PER_USER_MAX},
+        transfer::AHEAD_BYTES_MAX,
     },
 };
 
@@ -188,12 +189,10 @@ limits! {
     manifest_bytes_max: usize = 4 * 1024 * 1024;
     /// Manifests of all transfers that run, each way; a transfer with a longer one runs alone.
     manifests_bytes_max: usize = 8 * 1024 * 1024;
-    /// What of a transfer may be on its way and not yet kept by the receiver.
-    unkept_bytes_max: usize = 1024 * 1024;
     /// Between two syncs of what is received, so the most that a loss of power costs.
     unsynced_bytes_max: usize = 64 * 1024 * 1024;
-    /// What is read of a file ahead of what was sent.
-    read_ahead_bytes_max: usize = 2 * BLOCK_BYTES_MAX;
+    /// With so much of a file read ahead of what was sent, no further block of it is read.
+    read_ahead_bytes_max: usize = BLOCK_BYTES_MAX;
     /// Between two notices of a transfer's progress.
     progress_told_ms: u64 = 100;
     /// The longest text that can be said.
@@ -238,7 +237,7 @@ const _: () = {
     assert!(DEFAULT.lan_heard_ms_max >= 3 * DEFAULT.lan_beacon_ms, "lost beacons are forgiven");
     assert!(DEFAULT.lan_heard_ms_max <= 30_000, "and whoever vanishes is forgotten");
     assert!(DEFAULT.entries_waiting_bytes_max >= 16 * TEXT_BYTES_MAX, "what comes at once may come in another order");
-    assert!(DEFAULT.unkept_bytes_max >= 2 * BLOCK_BYTES_MAX, "a block is on its way while another is written");
+    assert!(AHEAD_BYTES_MAX >= 2 * BLOCK_BYTES_MAX as u64, "a block is on its way while another is written");
     assert!(DEFAULT.read_ahead_bytes_max >= BLOCK_BYTES_MAX, "a block can be read");
     assert!(DEFAULT.manifest_bytes_max <= DEFAULT.manifests_bytes_max, "no manifest is longer than all");
     assert!(DEFAULT.offers_per_person_max <= DEFAULT.offers_max && DEFAULT.offers_max <= DEFAULT.transfers_max);

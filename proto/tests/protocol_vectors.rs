@@ -24,8 +24,8 @@ use papo_proto::{
             STATUS_BYTES_MAX, Status, StatusText, TOKEN_BYTES_MAX, ToTracker, Token,
         },
         transfer::{
-            Audience, CHUNK_BYTES_MAX, Chunk, FILE_NAME_BYTES_MAX, Hash, Offer, PATH_BYTES_MAX, Reason, SIZE_MAX,
-            TransferId,
+            AHEAD_BYTES_MAX, Audience, CHUNK_BYTES_MAX, Chunk, FILE_NAME_BYTES_MAX, Hash, Offer, PATH_BYTES_MAX,
+            Reason, SIZE_MAX, TransferId,
         },
     },
 };
@@ -452,7 +452,8 @@ fn every_message_of_a_link_has_the_document_s_bytes() {
         ToPeer::End { stream: 1, sha256: Hash([7; 32]) },
         ToPeer::Whole { transfer },
         ToPeer::Pause { transfer, paused: true },
-        ToPeer::Cancel { transfer, reason: Reason::Full },
+        ToPeer::Refuse { transfer, reason: Reason::Full },
+        ToPeer::Withdraw { transfer, reason: Reason::Changed },
     ]);
 }
 
@@ -522,7 +523,7 @@ proptest! {
 #[test]
 fn the_tables_of_the_document_have_the_code_s_numbers() {
     let limits = Limits::DEFAULT;
-    let millions = |number: usize| format!("{},{:03},{:03}", number / 1_000_000, number / 1000 % 1000, number % 1000);
+    let millions = |number: u64| format!("{},{:03},{:03}", number / 1_000_000, number / 1000 % 1000, number % 1000);
     let thousands = |number: usize| {
         if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
     };
@@ -555,7 +556,7 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
         format!("| name of a file, path in a manifest | {FILE_NAME_BYTES_MAX}, {} bytes |", thousands(PATH_BYTES_MAX)),
         format!("| bytes of a chunk | {} bytes |", thousands(CHUNK_BYTES_MAX)),
         format!("| size of a transfer | 2^{} bytes |", SIZE_MAX.ilog2()),
-        format!("1 MiB ({} bytes) beyond `offset`", millions(limits.unkept_bytes_max)),
+        format!("1 MiB ({} bytes) beyond `offset`", millions(AHEAD_BYTES_MAX)),
         format!("A peer holds {} offers of one person", limits.offers_per_person_max),
         format!("When nothing at all was heard for {} s", limits.silence_ms_max / 1000),
         format!("within {} seconds of the connection's opening", limits.handshake_ms_max / 1000),

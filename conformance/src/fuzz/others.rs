@@ -171,7 +171,8 @@ impl World {
             | ToPeer::End { .. }
             | ToPeer::Whole { .. }
             | ToPeer::Pause { .. }
-            | ToPeer::Cancel { .. } => {}
+            | ToPeer::Refuse { .. }
+            | ToPeer::Withdraw { .. } => {}
         }
     }
 

@@ -521,7 +521,8 @@ impl Story {
             | ToPeer::End { .. }
             | ToPeer::Whole { .. }
             | ToPeer::Pause { .. }
-            | ToPeer::Cancel { .. } => {}
+            | ToPeer::Refuse { .. }
+            | ToPeer::Withdraw { .. } => {}
         }
     }
 

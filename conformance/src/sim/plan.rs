@@ -199,7 +199,6 @@ fn draw_limits(luck: &mut Luck, nodes: usize) -> Limits {
     limits.transfers_running_max = draw(1, limits.transfers_running_max);
     limits.offers_per_person_max = draw(1, limits.offers_per_person_max);
     limits.transfers_ended_max = draw(4, limits.transfers_ended_max);
-    limits.unkept_bytes_max = draw(2 * BLOCK_BYTES_MAX, limits.unkept_bytes_max);
     limits.unsynced_bytes_max = draw(BLOCK_BYTES_MAX, limits.unsynced_bytes_max);
     limits
 }

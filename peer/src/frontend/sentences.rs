@@ -16,7 +16,10 @@ use papo_proto::{
         Note, Problem,
         interface::{PeerEvent, PeerSeen, RoomSeen, Target},
     },
-    wire::tracker::{RoomEvent, Status},
+    wire::{
+        tracker::{RoomEvent, Status},
+        transfer::Reason,
+    },
 };
 
 use super::{
@@ -366,7 +369,10 @@ pub(crate) fn note(note: &Note) -> String {
         Note::Skipped { name, skipped } => files::skipped(name, skipped),
         Note::TransferPaused { transfer, user, paused: true } => format!("{user} holds transfer {transfer}"),
         Note::TransferPaused { transfer, user, paused: false } => format!("{user} lets transfer {transfer} go on"),
-        Note::OffersRefused { user } => format!("{user} offers too much at once; some of it was refused"),
+        Note::OffersRefused { user, reason: Reason::Busy } => {
+            format!("{user} offers too much at once; some of it was refused")
+        }
+        Note::OffersRefused { user, .. } => format!("{user} offers what is not allowed; it was refused"),
     }
 }
 

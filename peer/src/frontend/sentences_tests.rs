@@ -45,7 +45,7 @@ pub(in crate::frontend) fn every_note() -> Vec<Note> {
         Note::Skipped { name: "a".to_owned(), skipped: Skipped { count: 1, named: vec!["b".to_owned()] } },
         Note::TransferPaused { transfer: 7, user: user.clone(), paused: true },
         Note::TransferPaused { transfer: 7, user: user.clone(), paused: false },
-        Note::OffersRefused { user },
+        Note::OffersRefused { user, reason: papo_proto::wire::transfer::Reason::Busy },
     ]
 }
 

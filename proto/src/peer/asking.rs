@@ -10,7 +10,6 @@ use super::{
     session::{Asked, Stage},
 };
 use crate::{
-    disk::DiskError,
     identity::verification_digits,
     names::Name,
     time::Time,
@@ -84,19 +83,13 @@ impl Peer {
                 self.draining.insert(token, Draining::All);
                 self.expire(now, token, self.limits.drain_ms_max);
             }
-            Request::Send { path, .. } => {
-                let problem = Problem::File { path, error: DiskError::Other };
-                self.outcome(token, Some(problem));
-            }
-            Request::Accept { transfer }
-            | Request::Reject { transfer }
-            | Request::Pause { transfer }
-            | Request::Resume { transfer }
-            | Request::Cancel { transfer } => self.outcome(token, Some(Problem::UnknownTransfer { transfer })),
-            Request::Transfers => {
-                self.tell(Notice::Transfers { rows: Vec::new() });
-                self.outcome(token, None);
-            }
+            Request::Send { to, path } => self.send_file(now, token, to, path),
+            Request::Accept { transfer } => self.accept_transfer(token, transfer),
+            Request::Reject { transfer } => self.reject_transfer(token, transfer),
+            Request::Pause { transfer } => self.pause_transfer(token, transfer, true),
+            Request::Resume { transfer } => self.pause_transfer(token, transfer, false),
+            Request::Cancel { transfer } => self.cancel_transfer(token, transfer),
+            Request::Transfers => self.list_transfers(token),
         }
     }
 
@@ -233,7 +226,7 @@ impl Peer {
     }
 
     /// The person that a request is about; one that is not known is asked for first, and the request comes again.
-    fn resolve(&mut self, now: Time, token: u64, user: &Name, request: Request) -> Option<PersonId> {
+    pub(super) fn resolve(&mut self, now: Time, token: u64, user: &Name, request: Request) -> Option<PersonId> {
         if *user == self.me {
             self.outcome(token, Some(Problem::Oneself));
             return None;
@@ -335,6 +328,7 @@ impl Peer {
                 }
                 self.forget_waiting(&key);
                 self.drop_waiting(key);
+                self.end_transfers_with(&key);
             }
         }
         self.note(Note::Blocked { user: name, blocked: true });

@@ -32,7 +32,7 @@ impl Peer {
     /// Whether this peer wants a link to a person: something waits for it, it is talked to, or a room is shared.
     fn wants_link(&self, id: &PersonId, key: &Key) -> bool {
         let Some(person) = self.people.find(id) else { return false };
-        person.wanted || self.outbox.waiting(key) > 0 || self.shares_room(id)
+        person.wanted || self.outbox.waiting(key) > 0 || self.transfers.want_link(key) || self.shares_room(id)
     }
 
     /// Whether a person is an account in a room with this peer: then the tracker tells of it unasked.
@@ -424,6 +424,7 @@ impl Peer {
         }
         self.on_place_ready(conn, None, have);
         self.greet_rooms(now, conn);
+        self.offer_all(conn, &key);
     }
 
     /// Where someone can be dialled: whoever dialled came from another port than it listens at.
@@ -437,6 +438,7 @@ impl Peer {
     fn forget_link(&mut self, conn: ConnId) -> Option<Link> {
         self.clear_timers(conn);
         let mut link = self.links.remove(conn)?;
+        self.detach_transfers(conn);
         if let (Some(discovery), Some(neighbour)) = (&mut self.discovery, link.neighbour) {
             discovery.on_dial_over(neighbour, conn);
         }

@@ -26,6 +26,7 @@ use super::{
     people::{People, PersonId},
     redial::Redial,
     session::Session,
+    transfer::Transfers,
 };
 use crate::{
     channel::{Channel, StaticKey},
@@ -82,6 +83,8 @@ pub(super) enum Output {
     ToTracker(ConnId, ToTracker),
     ToPeer(ConnId, ToPeer),
     Close(ConnId, CloseHow),
+    /// What was last changed of a transfer is kept.
+    Kept(u64),
 }
 
 /// A room that this peer is in.
@@ -193,6 +196,8 @@ pub struct Peer {
     pub(super) connecting: BTreeMap<u64, ConnId>,
     /// Requests to say something that are done when less waits.
     pub(super) crowded: VecDeque<u64>,
+
+    pub(super) transfers: Transfers,
 }
 
 impl Machine for Peer {
@@ -214,7 +219,7 @@ impl Machine for Peer {
             tracker,
             trust_new,
             credentials,
-            auto_accept: _,
+            auto_accept,
             state,
         } = start;
         let mut session = Session::new(tracker, Redial::new(&limits));
@@ -232,8 +237,8 @@ impl Machine for Peer {
             unacknowledged,
             received,
             unshown,
-            transfers: _,
-            transfers_numbered: _,
+            transfers,
+            transfers_numbered,
         } = state;
         let mut outbox = Outbox::default();
         for kept in unacknowledged {
@@ -312,6 +317,7 @@ impl Machine for Peer {
             draining: BTreeMap::new(),
             connecting: BTreeMap::new(),
             crowded: VecDeque::new(),
+            transfers: Transfers::restored(transfers, transfers_numbered, auto_accept),
         }
     }
 
@@ -333,7 +339,8 @@ impl Machine for Peer {
             Event::Committed(seq) => self.durable.handle_committed(seq),
             Event::Bound { socket, .. } => self.on_bound(now, socket, out),
             Event::Datagram { socket, from, bytes } => self.handle_datagram(now, socket, from, &bytes),
-            Event::PasswordChecked { .. } | Event::Disk { .. } => {}
+            Event::Disk { request, result } => self.handle_disk(now, request, result),
+            Event::PasswordChecked { .. } => {}
             Event::Resolved { request, addresses } => self.handle_resolved(now, request, addresses, out),
         }
         self.finish(now, out);
@@ -360,6 +367,7 @@ impl Peer {
         for incoming in std::mem::take(&mut self.unshown) {
             self.tell(Notice::Message(incoming));
         }
+        self.start_transfers();
         self.start_calling(out);
         if self.session.address.is_some() && self.session.credentials.is_some() {
             self.start_session(now, out);
@@ -499,6 +507,7 @@ impl Peer {
     fn finish(&mut self, now: Time, out: &mut Out) {
         self.release_crowded(now);
         self.check_draining(now, out);
+        self.run_transfers(now);
         for ((conn, place), have) in std::mem::take(&mut self.acks) {
             let message = match place {
                 Some(room) => ToPeer::EntryAck { room, have },
@@ -516,6 +525,7 @@ impl Peer {
         while let Some(output) = self.durable.next_said() {
             self.release(output, out);
         }
+        self.ask_disk(out);
         self.ask_bulk_turns(out);
         let overloaded = self.durable.held() > self.limits.outputs_waiting_max;
         if overloaded != self.overloaded {
@@ -526,7 +536,7 @@ impl Peer {
             }
             self.read_tracker(out);
         }
-        if self.stopping && !self.stopped && self.durable.is_quiet() {
+        if self.stopping && !self.stopped && self.durable.is_quiet() && self.transfers.is_quiet() {
             self.stopped = true;
             out.notify(Notice::Stopped { unacknowledged: self.outbox.len() });
         }
@@ -551,6 +561,7 @@ impl Peer {
                     out.send_with(conn, |bytes| channel.seal(&message.to_bytes(), bytes));
                 }
             }
+            Output::Kept(number) => self.on_transfer_kept(number),
             Output::Close(conn, how) => {
                 if self.closing.remove(&conn).is_some() {
                     out.close(conn, how);

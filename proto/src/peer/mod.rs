@@ -3,6 +3,7 @@
 //! - [`interface`]: how it and its host talk: requests, notices, problems.
 //! - [`change`]: what is kept.
 //! - [`people`], [`outbox`], [`link`], [`session`], [`discovery`], [`redial`]: its parts, each with state of its own.
+//! - [`transfer`]: files and directories.
 //! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `naming`
 //!   (who is who), `linking` (other peers), `finding` (those on the
 //!   same network), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
@@ -27,6 +28,7 @@ mod roster;
 pub mod session;
 mod talking;
 mod tracking;
+pub mod transfer;
 
 pub use change::{Change, State};
 pub use interface::{Command, Notice, Request, Start};

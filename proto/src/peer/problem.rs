@@ -10,7 +10,7 @@ use crate::{
     identity::Key,
     machine::Refusal,
     names::Name,
-    wire::tracker::Failure,
+    wire::{tracker::Failure, transfer::Reason},
 };
 
 /// Something that the person should know.
@@ -128,10 +128,13 @@ pub enum Note {
         /// Whether it is held.
         paused: bool,
     },
-    /// Someone offers more than is taken, before what was offered is decided; it was refused. Told once a link.
+    /// Someone offers what is not allowed, or more than is taken before what was offered is decided; it was refused.
+    /// Told once a link.
     OffersRefused {
         /// Who.
         user: Name,
+        /// Why.
+        reason: Reason,
     },
 }
 

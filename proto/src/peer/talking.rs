@@ -192,15 +192,16 @@ impl Peer {
         self.send_some(conn, room);
     }
 
-    fn send_some(&mut self, conn: ConnId, mut bytes_left: usize) {
-        let Some(link) = self.links.find_mut(conn) else { return };
-        let Some(key) = link.key else { return };
+    /// Sends what waits, as much as there is room for: how much room is left.
+    fn send_some(&mut self, conn: ConnId, mut bytes_left: usize) -> usize {
+        let Some(link) = self.links.find_mut(conn) else { return 0 };
+        let Some(key) = link.key else { return 0 };
         for (place, cursor) in &mut link.cursors {
             while let Some(message) = self.outbox.next_after(&key, *place, cursor.sent) {
                 let size = size_of_message(message);
                 if size > bytes_left {
                     link.wants_write = true;
-                    return;
+                    return 0;
                 }
                 bytes_left -= size;
                 link.in_flight += size;
@@ -212,6 +213,7 @@ impl Peer {
                 self.said.push(super::machine::Output::ToPeer(conn, message));
             }
         }
+        bytes_left
     }
 
     /// Asks for the bulk turns that are wanted.
@@ -221,9 +223,11 @@ impl Peer {
         }
     }
 
-    pub(super) fn handle_writable(&mut self, conn: ConnId, bytes: usize, _out: &mut Out) {
+    /// A bulk turn: what was said goes before what is sent of files.
+    pub(super) fn handle_writable(&mut self, conn: ConnId, bytes: usize, out: &mut Out) {
         self.links.on_turn(conn);
-        self.send_some(conn, bytes);
+        let left = self.send_some(conn, bytes);
+        self.send_chunks(conn, left, out);
     }
 
     /// A receiver has kept what was said in a place, up to `have`.
@@ -273,9 +277,9 @@ impl Peer {
             | ToPeer::End { .. }
             | ToPeer::Whole { .. }
             | ToPeer::Pause { .. }
-            | ToPeer::Cancel { .. }
-            | ToPeer::Hello { .. }
-            | ToPeer::Bye { .. } => self.cut(now, conn, Fault::Unexpected, out),
+            | ToPeer::Refuse { .. }
+            | ToPeer::Withdraw { .. } => self.on_transfer_message(now, conn, key, &person.1, message, out),
+            ToPeer::Hello { .. } | ToPeer::Bye { .. } => self.cut(now, conn, Fault::Unexpected, out),
         }
     }
 

@@ -125,8 +125,10 @@ wire_enum! {
         15 = Whole { /** Which. */ transfer: TransferId, },
         /// The sender of this holds a transfer, or lets it go on.
         16 = Pause { /** Which. */ transfer: TransferId, /** Whether it is held. */ paused: bool, },
-        /// The transfer ends, for good.
-        17 = Cancel { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
+        /// The sender of this does not receive it, or not any longer.
+        17 = Refuse { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
+        /// The sender of this does not send it any longer; answered by a `Refuse`.
+        18 = Withdraw { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
     }
 }
 
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn other_kinds_scopes_and_bodies_are_malformed() {
-        for kind in [0, 18, 255] {
+        for kind in [0, 19, 255] {
             assert_eq!(ToPeer::from_bytes(&[kind]), Err(Malformed::Kind(kind)));
         }
         assert_eq!(Scope::from_bytes(&[2]), Err(Malformed::Kind(2)));

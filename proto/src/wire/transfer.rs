@@ -40,6 +40,8 @@ pub const FILE_NAME_BYTES_MAX: usize = 255;
 pub const PATH_BYTES_MAX: usize = 4_095;
 /// No transfer is larger, so that sums of sizes are numbers.
 pub const SIZE_MAX: u64 = 1 << 62;
+/// What of a stream may be sent that is not on the receiver's disk, as far as the sender knows.
+pub const AHEAD_BYTES_MAX: u64 = 1024 * 1024;
 /// The most bytes of a chunk: with all around it, it makes a frame of 16 KiB on the wire.
 pub const CHUNK_BYTES_MAX: usize = 16 * 1024 - CHUNK_OVERHEAD_BYTES;
 /// The length of the frame, the kind, the stream, the offset, the length, and the authentication tag.

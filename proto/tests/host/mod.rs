@@ -12,7 +12,7 @@ use std::{
 
 use papo_proto::{
     channel::{Channel, Preface, StaticKey, Step},
-    disk::DiskError,
+    disk::memory::MemoryDisk,
     identity::Identity,
     limits::Limits,
     machine::{Action, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordOutcome, Refusal},
@@ -57,6 +57,8 @@ pub struct Host<M: Machine> {
     pub reading: BTreeMap<ConnId, bool>,
     /// Where host names lead.
     pub resolved: Vec<SocketAddr>,
+    /// Its files.
+    pub files: MemoryDisk,
     now: Time,
     sent: BTreeMap<ConnId, Vec<u8>>,
     dialled: Vec<ConnId>,
@@ -73,6 +75,7 @@ impl<M: Machine> Host<M> {
             closed: BTreeSet::new(),
             reading: BTreeMap::new(),
             resolved: vec![address(6060)],
+            files: MemoryDisk::default(),
             now: Time::ZERO,
             sent: BTreeMap::new(),
             dialled: Vec::new(),
@@ -113,10 +116,11 @@ impl<M: Machine> Host<M> {
                 Action::Bind { socket, .. } => {
                     events.push_back(Event::Refused { id: socket.0, reason: Refusal::Denied });
                 }
-                Action::Disk { request, .. } => {
-                    events.push_back(Event::Disk { request, result: Err(DiskError::Denied) });
+                Action::Disk { request, ask } => {
+                    events.push_back(Event::Disk { request, result: self.files.answer(ask) });
                 }
-                Action::SendTo { .. } | Action::CloseFile(_) => {}
+                Action::CloseFile(file) => self.files.close(file),
+                Action::SendTo { .. } => {}
                 Action::Notify(notice) => self.notices.push(notice),
             });
         }

@@ -66,6 +66,14 @@ impl World {
         })
     }
 
+    /// Asks for something, and nothing is handled yet.
+    pub fn ask_unsettled(&mut self, node: NodeId, request: Request) {
+        let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
+        let token = *next_token;
+        *next_token += 1;
+        self.queue.push_back(Step::Command(node, Command::Ask { token, request }));
+    }
+
     /// Asks for something that must be done at once.
     #[track_caller]
     pub fn done(&mut self, node: NodeId, request: Request) {

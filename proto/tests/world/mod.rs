@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part of the world")]
 
+pub mod files;
 pub mod host;
 pub mod lan;
 pub mod weather;
@@ -15,7 +16,7 @@ use std::{
 };
 
 use papo_proto::{
-    disk::DiskError,
+    disk::memory::MemoryDisk,
     identity::{Identity, Key},
     limits::Limits,
     machine::{
@@ -78,6 +79,13 @@ pub struct Node {
     pub disk_stalls: bool,
     waiting_commits: Vec<(Seq, Changes)>,
     epoch: u64,
+    /// Its files.
+    pub files: MemoryDisk,
+    /// What is asked of them waits while it is true.
+    files_stall: bool,
+    waiting_asks: VecDeque<files::Filed>,
+    /// How many bytes it has sent.
+    pub sent: u64,
 }
 
 enum Changes {
@@ -223,7 +231,16 @@ impl World {
     }
 
     fn add(&mut self, kind: Kind) -> NodeId {
-        self.nodes.push(Node { kind, disk_stalls: false, waiting_commits: Vec::new(), epoch: 0 });
+        self.nodes.push(Node {
+            kind,
+            disk_stalls: false,
+            waiting_commits: Vec::new(),
+            epoch: 0,
+            files: MemoryDisk::default(),
+            files_stall: false,
+            waiting_asks: VecDeque::new(),
+            sent: 0,
+        });
         let node = self.nodes.len() - 1;
         self.start(node);
         node
@@ -309,6 +326,9 @@ impl World {
         this.epoch += 1;
         this.waiting_commits.clear();
         this.disk_stalls = false;
+        this.waiting_asks.clear();
+        this.files_stall = false;
+        this.files.restart();
         match &mut this.kind {
             Kind::Peer { machine, state, notices, .. } => {
                 *machine = None;
@@ -515,6 +535,15 @@ impl World {
         self.now = end;
     }
 
+    /// Handles so much of what has happened: whether there was so much.
+    pub fn settle_some(&mut self, steps: usize) -> bool {
+        for _ in 0..steps {
+            let Some(step) = self.queue.pop_front() else { return false };
+            self.step(step);
+        }
+        true
+    }
+
     /// Handles everything that has happened.
     pub fn settle(&mut self) {
         for _ in 0..TURNS_MAX {
@@ -607,6 +636,7 @@ impl World {
             Action::Connect { conn, address } => self.connect(end(conn), address),
             Action::Send { conn, .. } => {
                 self.tapped.extend_from_slice(&bytes);
+                self.nodes[node].sent += bytes.len() as u64;
                 if let Some(far) = self.wires.get(&end(conn)).copied() {
                     for chunk in bytes.chunks(papo_proto::machine::RECEIVED_BYTES_MAX) {
                         self.arrive(far, Event::Received { conn: far.conn, bytes: chunk.to_vec().into() });
@@ -663,12 +693,9 @@ impl World {
                 let answer = self.lan.bind(node, socket, address);
                 self.queue.push_back(Step::Event(node, epoch, answer));
             }
+            Action::Disk { request, ask } => self.file(node, files::Filed::Ask(request, ask)),
+            Action::CloseFile(file) => self.file(node, files::Filed::Close(file)),
             Action::SendTo { to, .. } => self.carry_datagram(node, to, &bytes),
-            Action::Disk { request, .. } => {
-                let denied = Event::Disk { request, result: Err(DiskError::Denied) };
-                self.queue.push_back(Step::Event(node, epoch, denied));
-            }
-            Action::CloseFile(_) => {}
             Action::Notify(_) => unreachable!("notices are taken first"),
         }
     }
