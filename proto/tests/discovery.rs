@@ -389,6 +389,32 @@ fn a_tracker_that_a_neighbour_hosts_is_offered_once_and_nothing_is_sent_there_be
 }
 
 #[test]
+fn who_logs_in_is_found_by_its_account_also_where_the_tracker_is_away_at_first() {
+    let mut world = World::default();
+    let tracker = world.tracker_of_neighbour(100, "10.0.0.9/24");
+    let both = [(1, "ana"), (2, "bia")].map(|(number, text)| {
+        world.at(&[&format!("10.0.0.{number}/24")]).member_with(number, text, tracker, |start| {
+            start.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+            start.lan = Some(papo_proto::peer::interface::Lan { port: PORT, hosts_tracker: None });
+        })
+    });
+    world.pass(SOON);
+    for (one, other) in [(both[0], "bia"), (both[1], "ana")] {
+        let told = events(&world, one);
+        assert!(told.contains(&(PeerEvent::Linked, other.to_owned())), "{told:?}");
+    }
+    world.kill(tracker);
+    for one in both {
+        world.kill(one);
+    }
+    for one in both {
+        world.restart_by_key(one);
+    }
+    world.pass(2 * SOON);
+    assert!(linked(&world, both[0], both[1]), "without the tracker they find each other all the same");
+}
+
+#[test]
 fn of_each_address_one_tracker_is_offered_and_of_a_crowd_so_many() {
     let mut world = World::default();
     let ana = world.neighbour(1, "ana", &["10.0.0.1/24"]);

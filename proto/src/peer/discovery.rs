@@ -79,6 +79,8 @@ pub enum Heard {
 pub struct Discovery {
     /// What the host said.
     pub lan: Lan,
+    /// Whether the socket was never asked for.
+    pub is_new: bool,
     /// The socket, once it was asked for and unless it was refused.
     pub socket: Option<SocketId>,
     /// Whether it stands.
@@ -102,6 +104,7 @@ impl Discovery {
     pub fn new(lan: Lan, seed: &Seed, limits: &Limits) -> Self {
         Self {
             lan,
+            is_new: true,
             socket: None,
             bound: false,
             seed: seed.clone(),

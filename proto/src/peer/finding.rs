@@ -22,9 +22,14 @@ use crate::{
 };
 
 impl Peer {
-    /// The peer listens: from now on it can be found.
+    /// Once the peer listens it can be found; but while it is about to log in, it waits for that or for its failure, so
+    /// that it is greeted by its account and not as a stranger.
     pub(super) fn start_calling(&mut self, out: &mut Out) {
         let (Some(discovery), Some(listen)) = (&mut self.discovery, self.listen) else { return };
+        if !discovery.is_new || self.stopping || self.session.is_coming_up() {
+            return;
+        }
+        discovery.is_new = false;
         let socket = self.ids.next_socket();
         discovery.set_interfaces(listen, &self.interfaces);
         discovery.socket = Some(socket);

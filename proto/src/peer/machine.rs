@@ -368,7 +368,6 @@ impl Peer {
             self.tell(Notice::Message(incoming));
         }
         self.start_transfers();
-        self.start_calling(out);
         if self.session.address.is_some() && self.session.credentials.is_some() {
             self.start_session(now, out);
         }
@@ -508,6 +507,7 @@ impl Peer {
         self.release_crowded(now);
         self.check_draining(now, out);
         self.run_transfers(now);
+        self.start_calling(out);
         for ((conn, place), have) in std::mem::take(&mut self.acks) {
             let message = match place {
                 Some(room) => ToPeer::EntryAck { room, have },

@@ -10,6 +10,7 @@
 //! - [`raw`]: a client of a tracker that says what it likes.
 //! - [`cpu`]: how much a process works.
 //! - [`lan`]: a port by which peers of one test find each other.
+//! - [`namespaces`]: hosts with networks of their own.
 //! - [`crowd`]: a tracker's database with as many accounts as one likes.
 //! - [`disk`]: a small disk that fills up.
 //!
@@ -22,6 +23,7 @@ pub(crate) mod crowd;
 pub(crate) mod disk;
 pub(crate) mod feed;
 pub(crate) mod lan;
+pub(crate) mod namespaces;
 pub(crate) mod papo;
 pub(crate) mod process;
 pub(crate) mod programs;

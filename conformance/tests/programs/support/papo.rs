@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::{
     BOUND,
+    namespaces::Networks,
     process::{self, Process},
     programs,
     tracker::Tracker,
@@ -153,6 +154,13 @@ impl Options {
         Papo { process, options: self, mark: 0, parsed: Mutex::default() }
     }
 
+    /// Starts it on a host of its own.
+    #[track_caller]
+    pub(crate) fn start_on(self, networks: &Networks, host: &str) -> Papo {
+        let process = Process::start(&mut networks.inside(host, &self.command()));
+        Papo { process, options: self, mark: 0, parsed: Mutex::default() }
+    }
+
     /// Starts it and waits until it is logged in.
     #[track_caller]
     pub(crate) fn log_in(self) -> Papo {
@@ -283,6 +291,12 @@ impl Papo {
     #[track_caller]
     pub(crate) fn wait_linked(&self, user: &str) {
         self.wait_for("peer", |event| text(event, "what") == "linked" && text(event, "user") == user);
+    }
+
+    /// Waits until the link to someone is lost.
+    #[track_caller]
+    pub(crate) fn wait_lost(&self, user: &str) {
+        self.wait_for("peer", |event| text(event, "what") == "lost" && text(event, "user") == user);
     }
 
     /// Makes a room and waits until it is made.

@@ -110,16 +110,20 @@ impl Process {
 
 /// A command that a shell sets a limit for first, for good.
 pub(crate) fn limited(command: &Command, limit: &str) -> Command {
-    let mut limited = Command::new("sh");
-    limited.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]);
-    limited.arg(command.get_program()).args(command.get_args());
+    wrapped(command, "sh", &["-c", &format!("{limit} && exec \"$0\" \"$@\"")])
+}
+
+/// A command that another program becomes, once it has done its own.
+pub(crate) fn wrapped(command: &Command, program: &str, arguments: &[&str]) -> Command {
+    let mut wrapped = Command::new(program);
+    wrapped.args(arguments).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
         };
     }
-    limited
+    wrapped
 }
 
 impl Drop for Process {
