@@ -121,9 +121,12 @@ pub struct Contract {
     now: Time,
     asked: BTreeMap<u64, Asked>,
     standing: BTreeMap<u64, Standing>,
-    /// The last id of the driver's, and of the machine's.
+    /// The last id of the driver's, and the highest of the machine's.
     accepted: u64,
     minted: u64,
+    /// Odd ids below that which were not used yet, in ranges from first to last: what a machine asks for may wait while
+    /// it asks for something else.
+    unused: BTreeMap<u64, u64>,
     durable: Seq,
     committed: Seq,
 }
@@ -252,11 +255,37 @@ impl Contract {
     }
 
     fn ask(&mut self, id: u64, asked: Asked) -> Result<(), Breach> {
-        if id.is_multiple_of(2) || id <= self.minted {
+        self.mint(id)?;
+        self.asked.insert(id, asked);
+        Ok(())
+    }
+
+    /// Whether an id can be the machine's, and was not used.
+    fn is_unused(&self, id: u64) -> bool {
+        let skipped = || self.unused.range(..=id).next_back().is_some_and(|(_, last)| id <= *last);
+        !id.is_multiple_of(2) && (id > self.minted || skipped())
+    }
+
+    /// An id of the machine's is used for the first time.
+    fn mint(&mut self, id: u64) -> Result<(), Breach> {
+        if !self.is_unused(id) {
             return Err(Breach::BadId(id));
         }
-        self.minted = id;
-        self.asked.insert(id, asked);
+        if id > self.minted {
+            let first = if self.minted == 0 { 1 } else { self.minted + 2 };
+            if first < id {
+                self.unused.insert(first, id - 2);
+            }
+            self.minted = id;
+        } else if let Some((first, last)) = self.unused.range(..=id).next_back().map(|(first, last)| (*first, *last)) {
+            self.unused.remove(&first);
+            if first < id {
+                self.unused.insert(first, id - 2);
+            }
+            if id < last {
+                self.unused.insert(id + 2, last);
+            }
+        }
         Ok(())
     }
 
@@ -304,12 +333,12 @@ impl Contract {
         if block > BLOCK_BYTES_MAX || note > NOTE_BYTES_MAX {
             return Err(Breach::Bytes(block.max(note)));
         }
-        // The id of what is opened is minted before that of the question.
         if let Some(file) = ask.opens() {
-            if file.0.is_multiple_of(2) || file.0 <= self.minted || request <= file.0 {
+            if file.0 == request || !self.is_unused(file.0) {
                 return Err(Breach::BadId(file.0));
             }
             self.ask(request, Asked::Disk(Fits::to(ask)))?;
+            self.mint(file.0)?;
             self.standing.insert(file.0, Standing::File);
             return Ok(());
         }
@@ -420,6 +449,17 @@ mod tests {
     }
 
     #[test]
+    fn ids_may_be_used_in_another_order_and_each_once() {
+        let mut contract = Contract::default();
+        for id in [5, 11, 3, 7, 1, 9] {
+            assert_eq!(contract.check_action(&listen(id)), Ok(()), "{id}");
+            assert_eq!(contract.check_action(&listen(id)), Err(Breach::BadId(id)));
+        }
+        assert!((0..=12).all(|id| contract.check_action(&listen(id)) == Err(Breach::BadId(id))));
+        assert!(contract.unused.is_empty());
+    }
+
+    #[test]
     fn time_goes_forwards() {
         let mut contract = Contract::default();
         let later = Time::after_start(Duration::from_secs(1));
@@ -508,11 +548,7 @@ mod tests {
         let read = |bytes| Ask::Read { file, offset: 0, bytes };
         let open = Ask::OpenStage { file, key: String::new(), entries: Vec::new() };
         assert_eq!(contract.check_action(&ask(3, read(1))), Err(Breach::NoFile(1)));
-        assert_eq!(
-            contract.check_action(&ask(1, open.clone())),
-            Err(Breach::BadId(1)),
-            "the question's id comes after"
-        );
+        assert_eq!(contract.check_action(&ask(1, open.clone())), Err(Breach::BadId(1)), "two things have one id");
         assert_eq!(contract.check_action(&ask(3, open.clone())), Ok(()));
         assert_eq!(contract.check_action(&ask(5, open)), Err(Breach::BadId(1)));
         assert_eq!(contract.check_event(Time::ZERO, &answer(3, Answer::Done)), Err(Breach::OtherAnswer(3)));
