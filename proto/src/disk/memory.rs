@@ -325,10 +325,13 @@ impl MemoryDisk {
         let stage = self.stage(file)?;
         let offset = usize::try_from(offset).map_err(|_| DiskError::TooMany)?;
         let end = offset + bytes.len();
+        if stage.published.is_some() {
+            return Err(DiskError::Tampered);
+        }
         if end as u64 > stage.entries.iter().map(size).sum() {
             return Err(DiskError::TooMany);
         }
-        if offset > stage.content.len() || stage.published.is_some() {
+        if offset > stage.content.len() {
             return Err(DiskError::Tampered);
         }
         let grows = end.saturating_sub(stage.content.len()) as u64;

@@ -21,6 +21,8 @@ mod fixture;
 mod lanes;
 mod notes;
 mod publish;
+#[cfg(test)]
+mod reference_tests;
 mod scan;
 mod source;
 #[cfg(test)]
