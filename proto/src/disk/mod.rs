@@ -45,7 +45,7 @@ pub struct Scan {
     pub tree: bool,
     /// For a file itself with an empty path; for a directory all that is in it, parents before what is in them.
     pub entries: Vec<(Entry, Stamp)>,
-    /// Links and special files, names that are no text, and in a directory what may not be read: as many as were
+    /// Links and special files, names that are no text, stages, and in a directory what may not be read: as many as were
     /// passed over, and the first of them.
     pub skipped: Skipped,
 }

@@ -4,7 +4,6 @@ use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
 };
 
 use papo_proto::{
@@ -14,7 +13,7 @@ use papo_proto::{
 };
 use tempfile::TempDir;
 
-use super::{Failed, Open, Places, answered, beneath::Means, lanes::Files, without_links};
+use super::{Disk, Failed, Open, Places, answered, beneath::Means, lanes::Files};
 
 /// What a program has open, over what is in a directory.
 pub(super) struct Fixture {
@@ -173,14 +172,8 @@ impl Fixture {
 
 /// The places of a program that keeps everything in one directory.
 pub(super) fn places(dir: &Path, means: Means) -> Places {
-    Places {
-        shown: dir.join("received"),
-        received: without_links(&dir.join("received")),
-        notes: dir.join("notes"),
-        boot: b"a boot".to_vec(),
-        means,
-        stopped: AtomicBool::new(false),
-    }
+    let disk = Disk { received: dir.join("received"), notes: dir.join("notes") };
+    Places::of(disk, b"a boot".to_vec(), means).expect("there is a current directory")
 }
 
 pub(super) fn text(path: &Path) -> String {

@@ -134,14 +134,7 @@ impl Failed {
 impl Running {
     /// Starts the threads.
     pub(crate) fn start(node: usize, disk: Disk, replies: Replies) -> io::Result<Self> {
-        let places = Places {
-            received: without_links(&std::path::absolute(&disk.received)?),
-            notes: std::path::absolute(disk.notes)?,
-            shown: disk.received,
-            boot: notes::boot(),
-            means: Means::Best,
-            stopped: AtomicBool::new(false),
-        };
+        let places = Places::of(disk, notes::boot(), Means::Best)?;
         let (scans, files) = (Lanes::start("scans", 1)?, Lanes::start("disk", THREADS)?);
         Ok(Self { node, places: Arc::new(places), replies, scans, files, keys: HashMap::new() })
     }
@@ -255,6 +248,17 @@ fn disk_error(errno: Errno, [missing, amiss]: [DiskError; 2]) -> DiskError {
 }
 
 impl Places {
+    fn of(disk: Disk, boot: Vec<u8>, means: Means) -> io::Result<Self> {
+        Ok(Self {
+            received: without_links(&std::path::absolute(&disk.received)?),
+            notes: std::path::absolute(disk.notes)?,
+            shown: disk.received,
+            boot,
+            means,
+            stopped: AtomicBool::new(false),
+        })
+    }
+
     fn answer(&self, files: &mut Files<Open>, ask: Ask) -> Result<Answer, Failed> {
         match ask {
             Ask::Scan { path, entries_max, paths_bytes_max } => {

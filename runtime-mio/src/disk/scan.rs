@@ -1,7 +1,8 @@
 //! What is at a path: a file, or a directory with all that is in it.
 //!
-//! Links are not followed but named, like special files, names that are no UTF-8, and what may not be read. Entries come
-//! in one order whatever the directory's own is: names sorted by their bytes, each directory before what is in it.
+//! Links are not followed but named, like special files, names that are no UTF-8, stages, and what may not be read.
+//! Entries come in one order whatever the directory's own is: names sorted by their bytes, each directory before what is
+//! in it.
 //!
 //! One directory is open at a time besides the top, however deep they are.
 
@@ -23,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Failed,
     beneath::{Dir, Means, kind},
+    stage,
 };
 
 /// How much a scan may find.
@@ -170,7 +172,8 @@ fn look_at(dir: &Dir, name: &str) -> Result<Option<Stat>, Errno> {
     let stat = dir.stat(name)?;
     match kind(&stat) {
         FileType::RegularFile => may_read(dir, name).map(|()| Some(stat)),
-        FileType::Directory => Ok(Some(stat)),
+        // What is being received changes all the time, and is nobody's yet.
+        FileType::Directory if !stage::is_name(name) => Ok(Some(stat)),
         _ => Ok(None),
     }
 }

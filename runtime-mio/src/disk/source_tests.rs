@@ -58,6 +58,10 @@ fn a_file_is_one_entry_and_a_directory_all_that_is_in_it_in_one_order() {
         ];
         assert_eq!(entries, expected);
         assert_eq!(disk.scan("t"), Ok(scan), "the same again");
+        // What is not received yet is not sent.
+        disk.open_stage(vec![file("", 1)]).expect("it is made");
+        let scan = disk.scan("received").expect("it is there");
+        assert_eq!((paths(&scan), &*scan.skipped.named), (vec![], &[".papo-in1".to_owned()][..]));
     });
 }
 
@@ -269,10 +273,15 @@ fn a_directory_swapped_for_a_link_is_not_read_through() {
         fs::write(disk.path("t/d/a"), "abc").expect("it is written");
         let scan = disk.scan("t").expect("it is there");
         // The very same files, by another way.
-        fs::rename(disk.path("t/d"), disk.path("moved")).expect("it is ours");
-        symlink("../moved", disk.path("t/d")).expect("it is made");
-        let (source, _) = disk.open_source("t", scan.entries.clone()).expect("it is still a directory");
-        assert_eq!(disk.read(source, 0, 3), Err(DiskError::Changed));
+        for (moved, target) in [("moved", "../moved"), ("t/moved", "moved")] {
+            fs::rename(disk.path("t/d"), disk.path(moved)).expect("it is ours");
+            symlink(target, disk.path("t/d")).expect("it is made");
+            let (source, _) = disk.open_source("t", scan.entries.clone()).expect("it is still a directory");
+            assert_eq!(disk.read(source, 0, 3), Err(DiskError::Changed), "{target}");
+            fs::remove_file(disk.path("t/d")).expect("it is ours");
+            fs::rename(disk.path(moved), disk.path("t/d")).expect("it is ours");
+            assert_eq!(disk.read(source, 0, 3), Ok(b"abc".to_vec()), "it is as it was");
+        }
         fs::rename(disk.path("t"), disk.path("tree")).expect("it is ours");
         symlink("tree", disk.path("t")).expect("it is made");
         assert_eq!(disk.open_source("t", scan.entries).map(drop), Err(DiskError::Changed));

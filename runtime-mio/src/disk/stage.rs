@@ -35,6 +35,11 @@ pub(super) fn name(key: &str) -> String {
     format!("{PREFIX}{key}")
 }
 
+/// Whether something of that name is a stage.
+pub(super) fn is_name(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// An open stage.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -117,7 +122,7 @@ impl Stage {
 
     /// Moves what is whole among the received files, and returns the name that it got there.
     pub(super) fn publish(&mut self, name: &str) -> Result<String, Failed> {
-        if !stream::is_name(name) || name.starts_with(PREFIX) {
+        if !stream::is_name(name) || is_name(name) {
             return Err(DiskError::Tampered.into());
         }
         let earlier = published(&self.dir)?.and_then(|inode| find(&self.received, name, self.tree, inode));

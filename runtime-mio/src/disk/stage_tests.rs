@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use papo_proto::{
@@ -390,29 +390,33 @@ fn a_part_that_is_missing_or_cut_or_too_long_is_noticed_when_a_stage_is_opened_a
 
 #[test]
 fn a_link_on_the_way_to_the_received_files_is_followed_at_the_start_and_not_later() {
-    with_all_means(|disk| {
-        let means = disk.places.means;
-        let outside = disk.path("outside");
-        fs::create_dir(&outside).expect("it is made");
-        // The person's own link.
-        fs::create_dir(disk.path("elsewhere")).expect("it is made");
-        symlink(disk.path("elsewhere"), disk.path("received")).expect("it is made");
-        let mut disk = Fixture::over(disk.temp, means);
-        let (stage, _) = disk.open_stage(vec![file("", 1)]).expect("it is followed");
-        disk.write(stage, 0, b"a").expect("there is room");
-        assert_eq!(disk.publish(stage, "x"), Ok("x".to_owned()));
-        disk.discard().expect("it can be");
-        // Whoever swaps a directory for a link while a stage is open, and then another is opened.
-        let (stage, _) = disk.open_stage(vec![file("", 1)]).expect("it is made");
-        fs::rename(disk.path("elsewhere"), disk.path("moved")).expect("it is ours");
-        symlink(&outside, disk.path("elsewhere")).expect("it is made");
-        disk.write(stage, 0, b"b").expect("the stage is where it was");
-        disk.publish(stage, "y").expect("and so are the received files");
-        assert_eq!(disk.names("moved"), [".papo-in1", "x", "y"]);
-        assert_eq!(disk.open_stage(vec![file("", 1)]), Err(DiskError::Denied));
-        assert!(disk.discard().is_err());
-        assert_eq!(disk.names("outside"), [""; 0]);
-    });
+    let targets: [fn(&Fixture) -> PathBuf; 2] = [|disk| disk.path("outside"), |_| "outside".into()];
+    for target in targets {
+        with_all_means(|disk| check_swapped_way(disk, target));
+    }
+}
+
+fn check_swapped_way(disk: Fixture, target: fn(&Fixture) -> PathBuf) {
+    let (means, outside) = (disk.places.means, disk.path("outside"));
+    fs::create_dir(&outside).expect("it is made");
+    // The person's own link.
+    fs::create_dir(disk.path("elsewhere")).expect("it is made");
+    symlink(disk.path("elsewhere"), disk.path("received")).expect("it is made");
+    let mut disk = Fixture::over(disk.temp, means);
+    let (stage, _) = disk.open_stage(vec![file("", 1)]).expect("it is followed");
+    disk.write(stage, 0, b"a").expect("there is room");
+    assert_eq!(disk.publish(stage, "x"), Ok("x".to_owned()));
+    disk.discard().expect("it can be");
+    // Whoever swaps a directory for a link while a stage is open, and then another is opened.
+    let (stage, _) = disk.open_stage(vec![file("", 1)]).expect("it is made");
+    fs::rename(disk.path("elsewhere"), disk.path("moved")).expect("it is ours");
+    symlink(target(&disk), disk.path("elsewhere")).expect("it is made");
+    disk.write(stage, 0, b"b").expect("the stage is where it was");
+    disk.publish(stage, "y").expect("and so are the received files");
+    assert_eq!(disk.names("moved"), [".papo-in1", "x", "y"]);
+    assert_eq!(disk.open_stage(vec![file("", 1)]), Err(DiskError::Denied));
+    assert!(disk.discard().is_err());
+    assert_eq!(disk.names("outside"), [""; 0]);
 }
 
 #[test]
