@@ -10,7 +10,7 @@ use crate::{
     disk::{Answer, Ask, DiskError, Scan},
     machine::RequestId,
     peer::{
-        change::{Arrival, Change, Way},
+        change::{Arrival, Way},
         interface::{Notice, Problem},
         machine::Peer,
     },
@@ -33,10 +33,7 @@ impl Peer {
             (Some(Asked::Space { number, token }), other) => {
                 self.on_space(now, number, token, Err(other.err().unwrap_or(DiskError::Other)));
             }
-            (Some(Asked::Forget(number)), _) => {
-                self.changes.push(Change::TransferForgotten { transfer: number });
-                self.transfers.remove(number);
-            }
+            (Some(Asked::Forget(number)), _) => self.on_forgotten(number),
             (Some(Asked::Run(number, what)), result) => self.on_run_answer(now, number, what, result),
             (Some(Asked::Nothing) | None, _) => {}
         }

@@ -12,7 +12,7 @@ use crate::{
     machine::ConnId,
     names::Name,
     peer::{
-        change::{Arrival, Change, Way},
+        change::{Arrival, Way},
         interface::{Note, Notice},
         machine::{Out, Peer},
     },
@@ -233,14 +233,14 @@ impl Peer {
 
     fn on_whole(&mut self, key: &Key, transfer: TransferId) {
         let Some(live) = self.transfer_with(key, transfer, false) else { return };
-        let number = live.kept.number;
+        let transfer = live.kept.number;
+        let mut words = Vec::new();
         if live.is_live() {
             let (to, name, total) =
                 (live.kept.user.clone(), live.kept.offer.name.as_str().to_owned(), live.kept.offer.size);
-            self.tell(Notice::Progress { transfer: number, done: total, total });
-            self.tell(Notice::Sent { transfer: number, to, name });
+            words = vec![Notice::Progress { transfer, done: total, total }, Notice::Sent { transfer, to, name }];
         }
-        self.forget_transfer(number);
+        self.forget_transfer(transfer, words);
     }
 
     fn on_pause(&mut self, key: &Key, transfer: TransferId, paused: bool) {
@@ -258,10 +258,8 @@ impl Peer {
     fn on_refuse(&mut self, key: &Key, transfer: TransferId, reason: Reason) {
         let Some(live) = self.transfer_with(key, transfer, false) else { return };
         let number = live.kept.number;
-        if live.is_live() {
-            self.tell_ended(number, reason, false);
-        }
-        self.forget_transfer(number);
+        let words = if live.is_live() { vec![live.ended(reason, false)] } else { Vec::new() };
+        self.forget_transfer(number, words);
     }
 
     fn on_withdraw(&mut self, conn: ConnId, key: &Key, transfer: TransferId, reason: Reason) {
@@ -274,7 +272,7 @@ impl Peer {
             if live.is_live() {
                 self.end_transfer(number, reason, false);
             } else {
-                self.forget_transfer(number);
+                self.forget_transfer(number, Vec::new());
             }
         }
         self.say_to_peer(conn, ToPeer::Refuse { transfer, reason: Reason::Cancelled });
@@ -334,12 +332,5 @@ impl Peer {
             let reason = if live.is_offer() { Reason::Rejected } else { Reason::Cancelled };
             self.end_transfer(number, reason, true);
         }
-    }
-
-    /// A transfer is nobody's business any more: nothing of it is kept.
-    pub(super) fn forget_transfer(&mut self, number: u64) {
-        self.stop_run(number);
-        self.changes.push(Change::TransferForgotten { transfer: number });
-        self.drop_when_closed(number, super::After::Remove);
     }
 }

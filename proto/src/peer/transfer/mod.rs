@@ -35,7 +35,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     change::{Arrival, Transfer, Way},
-    interface::{Phase, Target, TransferSeen},
+    interface::{Notice, Phase, Target, TransferSeen},
 };
 use crate::{
     disk::{Ask, Scan},
@@ -71,8 +71,6 @@ enum After {
     Drop,
     /// What is on the disk goes, and then it is forgotten.
     Forget,
-    /// It is forgotten already.
-    Remove,
 }
 
 /// One transfer.
@@ -96,6 +94,8 @@ pub(super) struct Live {
     after: Option<After>,
     /// Whether the store has to know of that first.
     keeping: bool,
+    /// What the person is told once it is forgotten.
+    last_words: Vec<Notice>,
 }
 
 impl Live {
@@ -112,6 +112,7 @@ impl Live {
             told: None,
             after: None,
             keeping: false,
+            last_words: Vec::new(),
         }
     }
 

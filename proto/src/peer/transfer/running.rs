@@ -271,7 +271,6 @@ impl Peer {
         self.tell(Notice::Received { transfer: number, from, path, sha256, renamed });
         self.force_stop(number);
         self.drop_when_closed(number, After::Drop);
-        self.forget_oldest_ended();
     }
 
     /// Who holds a transfer has changed.
@@ -357,12 +356,9 @@ impl Peer {
             Some(After::Drop) => {
                 live.after = None;
                 self.transfers.ask(Asked::Nothing, Ask::Discard { key });
+                self.forget_oldest_ended();
             }
             Some(After::Forget) => self.transfers.ask(Asked::Forget(number), Ask::Discard { key }),
-            Some(After::Remove) => {
-                self.transfers.ask(Asked::Nothing, Ask::Discard { key });
-                self.transfers.remove(number);
-            }
         }
     }
 
@@ -380,11 +376,12 @@ impl Peer {
         let Some(live) = self.transfers.all.get_mut(&number) else { return };
         let (transfer, conn, offer) = (live.kept.id, live.conn, live.is_offer());
         let incoming = live.is_incoming();
+        let ended = live.ended(reason, by_us);
         if let (true, Some(conn)) = (by_us, conn) {
             let refuse = ToPeer::Refuse { transfer, reason };
             self.say_to_peer(conn, if incoming { refuse } else { ToPeer::Withdraw { transfer, reason } });
         }
-        self.tell_ended(number, reason, by_us);
+        self.tell(ended);
         if offer && !by_us {
             self.changes.push(Change::TransferForgotten { transfer: number });
             return self.transfers.remove(number);
@@ -402,17 +399,26 @@ impl Peer {
         self.forget_oldest_ended();
     }
 
-    pub(super) fn tell_ended(&mut self, number: u64, reason: Reason, by_us: bool) {
-        let Some(live) = self.transfers.all.get(&number) else { return };
-        let notice = Notice::TransferEnded {
-            transfer: number,
-            incoming: live.is_incoming(),
-            user: live.kept.user.clone(),
-            name: live.kept.offer.name.as_str().to_owned(),
-            reason,
-            by_us,
-        };
-        self.tell(notice);
+    /// A transfer is nobody's business any more. What is on the disk goes first, so that nothing is left over; should
+    /// the program end in between, it is offered once more and answered as it was now.
+    pub(super) fn forget_transfer(&mut self, number: u64, last_words: Vec<Notice>) {
+        self.force_stop(number);
+        if let Some(live) = self.transfers.all.get_mut(&number) {
+            live.last_words = last_words;
+            live.after = Some(After::Forget);
+            self.settle_closing(number);
+        }
+    }
+
+    /// What is on the disk of a forgotten transfer is gone.
+    pub(super) fn on_forgotten(&mut self, number: u64) {
+        let Some(live) = self.transfers.all.get_mut(&number) else { return };
+        let last_words = std::mem::take(&mut live.last_words);
+        self.changes.push(Change::TransferForgotten { transfer: number });
+        self.transfers.remove(number);
+        for notice in last_words {
+            self.tell(notice);
+        }
     }
 
     /// No more of those that have ended are remembered than the bound.
@@ -456,6 +462,18 @@ impl Peer {
 }
 
 impl Live {
+    /// It has ended early.
+    pub(super) fn ended(&self, reason: Reason, by_us: bool) -> Notice {
+        Notice::TransferEnded {
+            transfer: self.kept.number,
+            incoming: self.is_incoming(),
+            user: self.kept.user.clone(),
+            name: self.kept.offer.name.as_str().to_owned(),
+            reason,
+            by_us,
+        }
+    }
+
     /// Whether a run may begin, if there is room for it.
     fn may_run(&self) -> bool {
         if !matches!(self.run, Run::Idle) || !self.is_live() {

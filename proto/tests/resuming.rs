@@ -1,0 +1,65 @@
+//! Transfers that are cut, killed and powered off at every point, and go on where the receiver's disk is.
+
+mod world;
+
+use papo_proto::{disk::BLOCK_BYTES_MAX, wire::transfer::AHEAD_BYTES_MAX};
+use world::{
+    NodeId, World,
+    files::{content, file, linked},
+};
+
+/// What is sent besides the bytes of the files: handshakes, offers, what surrounds each chunk.
+const AROUND_BYTES: u64 = 16 * 1024;
+const LENGTH: usize = 5 * BLOCK_BYTES_MAX + 777;
+
+/// A transfer of which so many steps were made; none, where it takes fewer.
+fn begun(steps: usize) -> Option<(World, NodeId, NodeId)> {
+    let (mut world, ana, bia) = linked();
+    world.send_and_accept(ana, bia, "big", &content(LENGTH));
+    world.settle_some(steps).then_some((world, ana, bia))
+}
+
+/// It has arrived, once, and of all that was sent no more than 1 MiB was sent twice.
+#[track_caller]
+fn assert_whole(world: &mut World, ana: NodeId, bia: NodeId, steps: usize) {
+    assert_eq!(world.files(bia).received_as("big"), [(String::new(), file(&content(LENGTH)))], "at {steps}");
+    assert_eq!(world.files(bia).received().len(), 1, "once, at {steps}");
+    let twice = world.sent(ana).saturating_sub(LENGTH as u64);
+    assert!(twice <= AHEAD_BYTES_MAX + AROUND_BYTES, "{twice} bytes were sent twice, at {steps}");
+    world.assert_tidy(ana);
+    world.assert_tidy(bia);
+    assert!(world.state(ana).transfers.is_empty(), "at {steps}");
+}
+
+#[test]
+fn after_a_cut_at_every_point_it_goes_on_with_no_more_than_a_mebibyte_sent_twice() {
+    for steps in 0.. {
+        let Some((mut world, ana, bia)) = begun(steps) else {
+            assert!(steps > 40, "it takes its steps");
+            break;
+        };
+        world.cut_between(ana, bia);
+        world.settle();
+        world.link(ana, bia);
+        assert_whole(&mut world, ana, bia, steps);
+        assert_eq!((world.arrived(ana), world.received(bia).len()), (1, 1), "at {steps}");
+    }
+}
+
+#[test]
+fn after_the_end_of_either_program_at_every_point_it_goes_on_with_no_more_than_a_mebibyte_sent_twice() {
+    for receiver in [true, false] {
+        for steps in 0.. {
+            let Some((mut world, ana, bia)) = begun(steps) else { break };
+            let node = if receiver { bia } else { ana };
+            world.kill(node);
+            world.start(node);
+            world.link(ana, bia);
+            if world.received(bia).is_empty() && world.files(bia).received().is_empty() {
+                // It was killed before it had kept that it takes it.
+                world.accept(bia);
+            }
+            assert_whole(&mut world, ana, bia, steps);
+        }
+    }
+}
