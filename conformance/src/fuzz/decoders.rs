@@ -17,6 +17,7 @@ use papo_proto::{
     time::Wall,
     tracker::Tracker,
     wire::{
+        beacon::{BEACON_BYTES, Beacon},
         codec::{Malformed, Reader, Wire},
         frame::{self, Frames},
         peer::{Have, PrivateMessage, Scope, ToPeer},
@@ -115,6 +116,14 @@ pub fn from_tracker(data: &[u8]) {
 /// What peers say to each other.
 pub fn to_peer(data: &[u8]) {
     check::<ToPeer>(data);
+}
+
+/// What peers call out on their networks.
+pub fn beacon(data: &[u8]) {
+    if let Some(beacon) = check::<Beacon>(data) {
+        assert_eq!(data.len(), BEACON_BYTES, "a beacon has one length");
+        assert!(beacon.port != 0 && beacon.instance != 0 && beacon.tracker != Some(0), "nothing is said by a zero");
+    }
 }
 
 /// Entries, signed and not, and what makes a room.

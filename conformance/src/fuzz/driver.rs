@@ -7,7 +7,7 @@
 //! reactor could do in one turn; after a `Due`, the machine is due again only for so long as it makes progress.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::LazyLock,
 };
@@ -16,7 +16,7 @@ use papo_proto::{
     contract::Contract,
     machine::{
         Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordCheck, RECEIVED_BYTES_MAX,
-        Refusal, RequestId, Seq, WRITABLE_BYTES_MAX,
+        Refusal, RequestId, Seq, SocketId, WRITABLE_BYTES_MAX,
     },
     time::Time,
 };
@@ -40,8 +40,8 @@ pub(super) enum Question {
     Password(PasswordCheck),
     /// A host, and the port behind it.
     Resolve(u16),
-    /// A socket for datagrams.
-    Bind,
+    /// A socket for datagrams at this address.
+    Bind(SocketAddr),
     /// The disk.
     Disk,
 }
@@ -65,6 +65,8 @@ pub(super) struct Driver<M: Machine> {
     pub(super) now: Time,
     pub(super) wires: BTreeMap<ConnId, Wire>,
     listeners: BTreeMap<u64, SocketAddr>,
+    /// Those that hear datagrams.
+    sockets: BTreeSet<SocketId>,
     pub(super) questions: BTreeMap<u64, Question>,
     /// In the order in which they become durable.
     pub(super) commits: VecDeque<(Seq, Vec<M::Change>)>,
@@ -85,6 +87,7 @@ impl<M: Machine> Driver<M> {
             now: Time::ZERO,
             wires: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            sockets: BTreeSet::new(),
             questions: BTreeMap::new(),
             commits: VecDeque::new(),
             notices: Vec::new(),
@@ -133,6 +136,7 @@ impl<M: Machine> Driver<M> {
             Action::Close { id, how } => {
                 self.questions.remove(&id);
                 self.listeners.remove(&id);
+                self.sockets.remove(&SocketId(id));
                 let wire = self.wires.remove(&ConnId(id));
                 if let (Some(wire), CloseHow::Flush) = (wire, how) {
                     self.flushed.push((ConnId(id), wire.said));
@@ -150,8 +154,8 @@ impl<M: Machine> Driver<M> {
             Action::Resolve { request, port, .. } => {
                 self.questions.insert(request.0, Question::Resolve(port));
             }
-            Action::Bind { socket, .. } => {
-                self.questions.insert(socket.0, Question::Bind);
+            Action::Bind { socket, address, .. } => {
+                self.questions.insert(socket.0, Question::Bind(address));
             }
             Action::Disk { request, .. } => {
                 self.questions.insert(request.0, Question::Disk);
@@ -249,6 +253,24 @@ impl<M: Machine> Driver<M> {
         let standing = self.wires.iter_mut().filter(|(_, wire)| !wire.said.is_empty());
         said.extend(standing.map(|(conn, wire)| (*conn, std::mem::take(&mut wire.said))));
         said
+    }
+
+    // Datagrams.
+
+    /// A socket that was asked for stands.
+    pub(super) fn bind(&mut self, socket: SocketId, address: SocketAddr) {
+        self.questions.remove(&socket.0);
+        self.sockets.insert(socket);
+        self.tell(Event::Bound { socket, address });
+    }
+
+    /// A datagram comes to every socket.
+    pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+        for socket in self.sockets.clone() {
+            if self.sockets.contains(&socket) {
+                self.tell(Event::Datagram { socket, from, bytes: bytes.into() });
+            }
+        }
     }
 
     // Time.

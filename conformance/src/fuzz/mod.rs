@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     decoder("to_tracker", decoders::to_tracker),
     decoder("from_tracker", decoders::from_tracker),
     decoder("to_peer", decoders::to_peer),
+    decoder("beacon", decoders::beacon),
     decoder("entries", decoders::entries),
     decoder("fields", decoders::fields),
     decoder("names", decoders::names),

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
@@ -15,15 +15,16 @@ use papo_proto::{
     disk::DiskError,
     identity::Key,
     limits::Limits,
-    machine::{Closed, ConnId, Event, Interface, Machine as _, Refusal, WRITABLE_BYTES_MAX},
+    machine::{Closed, ConnId, Event, Interface, Machine as _, Refusal, SocketId, WRITABLE_BYTES_MAX},
     peer::{
         Change, Command, Notice, Peer, Request, Start, State,
-        interface::{Credentials, TrackerAddress},
+        interface::{Credentials, Lan, TrackerAddress},
         outbox::private_id,
     },
     rng::Seed,
     time::Wall,
     wire::{
+        beacon::Beacon,
         codec::Wire as _,
         peer::{Have, ToPeer},
         tracker::{PasswordHash, ToTracker},
@@ -47,6 +48,15 @@ const STRANGERS_MAX: usize = 16;
 const STOPS_MAX: usize = 64;
 /// Lives of one story.
 const LIVES_MAX: u8 = 4;
+
+/// An address with a network around it.
+fn on_a_network(ip: IpAddr) -> Interface {
+    let broadcast = match ip {
+        IpAddr::V4(ip) => Some(Ipv4Addr::from_bits(ip.to_bits() | 0xff)),
+        IpAddr::V6(_) => None,
+    };
+    Interface { prefix: 24, broadcast, ..Interface::alone(ip) }
+}
 
 /// Plays a story.
 pub fn peer(data: &[u8]) {
@@ -132,7 +142,7 @@ impl Story {
             listen: if flags & 1 == 0 { address(6061) } else { SocketAddr::from(([0, 0, 0, 0], 6061)) },
             any_port: flags & 2 == 0,
             auto_accept: false,
-            lan: None,
+            lan: (flags & 128 != 0).then_some(Lan { port: 9091, hosts_tracker: None }),
             tracker: (flags & 0x1c != 0).then(|| TrackerAddress {
                 host: "tracker.example".to_owned(),
                 port: 6060,
@@ -177,7 +187,8 @@ impl Story {
     /// What a driver tells first.
     fn begin(&mut self, choices: &mut Cursor<'_>, listens: bool) {
         self.driver.tell(Event::Wall(Wall(1_800_000_000_000)));
-        self.driver.tell(Event::Interfaces(vec![Interface::alone(address(1).ip())]));
+        let own = [address(1).ip(), [10, 0, 0, 1].into()];
+        self.driver.tell(Event::Interfaces(own.map(on_a_network).to_vec()));
         self.driver.answer_listeners(listens);
         self.settle(choices);
     }
@@ -218,15 +229,15 @@ impl Story {
                 self.driver.pass(self.driver.now + passed, STOPS_MAX);
             }
             19 => self.commit(),
-            20 => match choices.below(4) {
+            20 => match choices.below(6) {
                 0 => self.driver.tell(Event::Wall(Wall(u64::from(choices.short()) << 30))),
                 1 => {
                     let ips = [address(1).ip(), SocketAddr::from(([10, 0, 0, choices.byte()], 0)).ip()];
-                    self.driver.tell(Event::Interfaces(
-                        ips[..=choices.below(2)].iter().map(|ip| Interface::alone(*ip)).collect(),
-                    ));
+                    self.driver
+                        .tell(Event::Interfaces(ips[..=choices.below(2)].iter().map(|ip| on_a_network(*ip)).collect()));
                 }
                 2 => self.driver.tell(Event::Due),
+                3 | 4 => self.call(choices),
                 _ => self.driver.answer_listeners(choices.flag()),
             },
             21 => self.command(choices),
@@ -244,6 +255,19 @@ impl Story {
                 }
             }
         }
+    }
+
+    /// Somebody calls out, or sends what only looks like it: from near or far, also as this peer itself.
+    fn call(&mut self, choices: &mut Cursor<'_>) {
+        let from = choices.pick(&[[10, 0, 0, 2], [10, 0, 0, 3], [10, 0, 0, 4], [127, 0, 0, 1], [203, 0, 113, 9]]);
+        let port = choices.pick(&[6061, 6061, 6062, 6063, 1, 22]);
+        let instance = u64::from(choices.byte());
+        let tracker = choices.flag().then_some(6060);
+        let mut bytes = Beacon { port, instance, tracker }.to_bytes();
+        if choices.byte() > 0xf0 {
+            bytes = choices.bytes(40).to_vec();
+        }
+        self.driver.datagram(SocketAddr::from((from, 9091)), &bytes);
     }
 
     // The host.
@@ -377,7 +401,9 @@ impl Story {
     }
 
     fn answer_dial(&mut self, choices: &mut Cursor<'_>) {
-        let dials = self.driver.ids_of(|question| matches!(question, Question::Connect(_) | Question::Resolve(_)));
+        let dials = self
+            .driver
+            .ids_of(|question| matches!(question, Question::Connect(_) | Question::Resolve(_) | Question::Bind(_)));
         let Some(id) = choices.any(dials.into_iter()) else { return };
         let succeeds = choices.flag();
         self.answer(id, succeeds, choices);
@@ -386,8 +412,9 @@ impl Story {
     /// A dial succeeds or not, a host name is known or not.
     fn answer(&mut self, id: u64, succeeds: bool, choices: &mut Cursor<'_>) {
         match self.driver.questions.get(&id).cloned() {
-            Some(Question::Bind) => {
-                self.driver.answer(id, |request| Event::Refused { id: request.0, reason: Refusal::Denied })
+            Some(Question::Bind(at)) if succeeds => self.driver.bind(SocketId(id), at),
+            Some(Question::Bind(_)) => {
+                self.driver.answer(id, |request| Event::Refused { id: request.0, reason: Refusal::Denied });
             }
             Some(Question::Disk) => {
                 self.driver.answer(id, |request| Event::Disk { request, result: Err(DiskError::Denied) });
@@ -538,7 +565,9 @@ impl Story {
                 self.answer_tracker(choices);
                 is_quiet = false;
             }
-            let asks = |question: &Question| matches!(question, Question::Connect(_) | Question::Resolve(_));
+            let asks = |question: &Question| {
+                matches!(question, Question::Connect(_) | Question::Resolve(_) | Question::Bind(_))
+            };
             if self.dials_succeed
                 && let Some(&id) = self.driver.ids_of(asks).first()
             {
@@ -560,7 +589,8 @@ impl Story {
         self.hear_notices();
         let (linked, limits) = (self.driver.wires.len(), &self.start.limits);
         // One to the tracker, one dial by hand for each request.
-        let bound = limits.links_max + limits.links_unknown_max + limits.dials_max + 1 + self.open.len();
+        let dials = limits.dials_max + limits.lan_dials_max;
+        let bound = limits.links_max + limits.links_unknown_max + dials + 1 + self.open.len();
         assert!(linked <= bound, "{linked} connections where {bound} may be");
     }
 

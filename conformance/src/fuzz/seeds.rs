@@ -13,6 +13,7 @@ use papo_proto::{
     machine::{ConnId, Event},
     rng::Seed,
     wire::{
+        beacon::Beacon,
         codec::Wire as _,
         peer::ToPeer,
         room::SignedEntry,
@@ -35,6 +36,7 @@ const SEEDS_MAX: usize = 200;
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     let mut seeds = Seeds::default();
+    seeds.add_beacons();
     for recording in scripts::all() {
         seeds.take(&Life::of(&recording), &recording.bytes);
     }
@@ -245,6 +247,13 @@ impl Seeds {
                 "channel",
                 vec![0, 2, 1, 2, 0, 3, 65, 2, 1, 3, 66, meddling, 0, 20, 4, 1, 1, 0, 2, 1, 0, 67, 1, 0],
             );
+        }
+    }
+
+    /// Nobody calls out in the scripts.
+    fn add_beacons(&mut self) {
+        for (port, instance, tracker) in [(6061, 1, None), (1, u64::MAX, Some(6060)), (u16::MAX, 1 << 32, Some(1))] {
+            self.add("beacon", Beacon { port, instance, tracker }.to_bytes());
         }
     }
 
