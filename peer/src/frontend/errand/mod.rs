@@ -24,6 +24,7 @@ use papo_proto::{
         Notice, Problem, Request,
         interface::{PeerEvent, Phase, Target, TransferSeen},
     },
+    wire::{tracker::Failure, transfer::Reason},
 };
 
 use super::{
@@ -224,8 +225,7 @@ impl Doing {
             }
             Notice::TransferEnded { transfer, reason, .. } => {
                 if let Some(stage) = self.stage(*transfer) {
-                    let again = *reason == papo_proto::wire::transfer::Reason::Changed
-                        && matches!(stage, Stage::Offered { former: true, .. });
+                    let again = *reason == Reason::Changed && matches!(stage, Stage::Offered { former: true, .. });
                     *stage = if again { Stage::New } else { Stage::Failed };
                     if again {
                         self.send_next();
@@ -285,8 +285,7 @@ impl Doing {
         let offered = self.offered.take();
         self.stages[asked] = match (problem, offered) {
             (None, Some(transfer)) => Stage::Offered { transfer, untouched: true, former: false },
-            (Some(Problem::UnknownUser { .. }), _) if !tracker && !self.linked => {
-                // It may be there in a moment: then it is found.
+            (Some(problem), _) if may_pass(problem, tracker) && self.alone_since.is_some() => {
                 self.stages[asked] = Stage::New;
                 self.ask_again = Some(now + ASK_AGAIN);
                 return;
@@ -384,10 +383,19 @@ impl Doing {
     }
 }
 
+/// Whether it may be otherwise in a moment: without a tracker, whoever is not known may be found.
+const fn may_pass(problem: &Problem, tracker: bool) -> bool {
+    match problem {
+        Problem::UnknownUser { .. } => !tracker,
+        Problem::TrackerAway | Problem::TrackerSilent | Problem::TimedOut | Problem::TooManyRequests => true,
+        _ => false,
+    }
+}
+
 /// The exit code where nothing else of an errand can succeed either.
 const fn hopeless(problem: &Problem) -> Option<u8> {
     match problem {
-        Problem::UnknownUser { .. } => Some(EXIT_UNREACHABLE),
+        Problem::UnknownUser { .. } | Problem::Tracker { failure: Failure::UnknownUser } => Some(EXIT_UNREACHABLE),
         Problem::KeyChanged { .. } | Problem::NotLoggedIn => Some(EXIT_REFUSED),
         Problem::Oneself | Problem::Blocked { .. } | Problem::Stopping => Some(EXIT_FAILURE),
         _ => None,

@@ -1,9 +1,6 @@
 //! What is decided, told in steps: what the peer says, and what is asked, shown and decided then.
 
-use papo_proto::{
-    peer::interface::TransferSeen,
-    wire::transfer::{Hash, Reason},
-};
+use papo_proto::{peer::interface::TransferSeen, wire::transfer::Hash};
 
 use super::*;
 use crate::frontend::session::{EXIT_FAILURE, EXIT_FINE, EXIT_REFUSED, EXIT_UNREACHABLE};
@@ -212,10 +209,24 @@ fn without_a_tracker_a_name_that_nobody_has_yet_is_asked_for_again() {
 }
 
 #[test]
+fn a_tracker_that_is_away_for_a_moment_is_asked_again() {
+    let mut play = Played::send(&["a"], true);
+    play.done(None);
+    for problem in [Problem::TrackerAway, Problem::TrackerSilent, Problem::TimedOut] {
+        assert_eq!(play.done(Some(problem)), NOTHING);
+        assert_eq!(play.pass(1), ["ask Send { \"/x/a\" }"]);
+    }
+    play.hear(offered(1));
+    play.done(None);
+    assert_eq!(play.hear(sent(1)), [format!("leave {EXIT_FINE}")]);
+}
+
+#[test]
 fn where_nothing_can_succeed_it_ends_at_once_with_the_code_for_it() {
     let bia = || name("bia");
     for (problem, code) in [
         (Problem::UnknownUser { user: bia() }, EXIT_UNREACHABLE),
+        (Problem::Tracker { failure: Failure::UnknownUser }, EXIT_UNREACHABLE),
         (Problem::KeyChanged { user: bia() }, EXIT_REFUSED),
         (Problem::Blocked { user: bia() }, EXIT_FAILURE),
         (Problem::Oneself, EXIT_FAILURE),
