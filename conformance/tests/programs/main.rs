@@ -8,6 +8,7 @@ mod accounts;
 mod conversation;
 mod endings;
 mod faults;
+mod files;
 mod forgery;
 mod hostile;
 mod hosting;

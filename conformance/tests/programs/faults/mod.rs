@@ -36,32 +36,32 @@ fn is_long() -> bool {
 }
 
 /// What differs between the two forms.
-fn by_form<T>(short: T, long: T) -> T {
+pub(crate) fn by_form<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
 }
 
 /// Tells a figure that was measured; cargo shows it with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "figures are what the long form is for")]
-fn tell(figure: std::fmt::Arguments<'_>) {
+pub(crate) fn tell(figure: std::fmt::Arguments<'_>) {
     println!("  {figure}");
 }
 
 /// The value below which 99 of 100 lie, and the median. Sorts.
-fn p99_and_median(times: &mut [Duration]) -> (Duration, Duration) {
+pub(crate) fn p99_and_median(times: &mut [Duration]) -> (Duration, Duration) {
     times.sort_unstable();
     (times[times.len() * 99 / 100], times[times.len() / 2])
 }
 
 /// Where everything random of one test comes from. Tells its seed when the test fails.
 #[derive(Debug)]
-struct Dice {
+pub(crate) struct Dice {
     seed: u64,
     stream: Stream,
 }
 
 impl Dice {
     /// Those of a test: thrown anew in each run unless `PAPO_SEED` names a run.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let given = std::env::var("PAPO_SEED").ok().and_then(|seed| seed.parse().ok());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let seed = given.unwrap_or((now as u64) ^ u64::from(std::process::id()) << 40);
@@ -74,7 +74,7 @@ impl Dice {
     }
 
     /// Uniform among the numbers from 0 to one less than `end`.
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.stream.next_u64() % end
     }
 

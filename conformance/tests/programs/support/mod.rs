@@ -6,6 +6,8 @@
 //! - [`tracker`], [`papo`]: a tracker, a peer.
 //! - [`terminal`]: a peer at a terminal.
 //! - [`capture`], [`proxy`]: everything that crosses the wire.
+//! - [`grid`]: what that terminal shows.
+//! - [`meter`]: a proxy that counts.
 //! - [`wire`]: a proxy that delays, cuts and resets.
 //! - [`raw`]: a client of a tracker that says what it likes.
 //! - [`cpu`]: how much a process works.
@@ -22,7 +24,9 @@ pub(crate) mod cpu;
 pub(crate) mod crowd;
 pub(crate) mod disk;
 pub(crate) mod feed;
+pub(crate) mod grid;
 pub(crate) mod lan;
+pub(crate) mod meter;
 pub(crate) mod namespaces;
 pub(crate) mod papo;
 pub(crate) mod process;

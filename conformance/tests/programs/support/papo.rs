@@ -29,6 +29,7 @@ pub(crate) struct Options {
     password: Option<String>,
     listen: String,
     lan_port: Option<u16>,
+    received: PathBuf,
     json: bool,
     extra: Vec<String>,
     data: Arc<TempDir>,
@@ -44,6 +45,7 @@ impl Options {
             password: None,
             listen: "127.0.0.1:0".to_owned(),
             lan_port: None,
+            received: PathBuf::from("received"),
             json: true,
             extra: Vec::new(),
             data: Arc::new(tempfile::tempdir().expect("a temporary directory")),
@@ -106,9 +108,20 @@ impl Options {
         self
     }
 
+    /// `--received-dir`.
+    pub(crate) fn receiving(mut self, received: &Path) -> Self {
+        self.received = received.to_owned();
+        self
+    }
+
     /// The data directory.
     pub(crate) fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// Where received files go: absolute, beside what is kept unless it is told otherwise.
+    pub(crate) fn received(&self) -> PathBuf {
+        self.data.path().join(&self.received)
     }
 
     /// The command line.
@@ -118,6 +131,7 @@ impl Options {
             command.arg("--json");
         }
         command.args(["--user", &self.user, "--listen", &self.listen, "--data"]).arg(self.data.path());
+        command.arg("--received-dir").arg(self.received());
         match self.lan_port {
             Some(port) => command.arg(format!("--lan-port={port}")),
             None => command.arg("--no-lan"),
@@ -200,6 +214,11 @@ impl Papo {
     /// Its data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.options.data().to_owned()
+    }
+
+    /// Where its received files go.
+    pub(crate) fn received(&self) -> PathBuf {
+        self.options.received()
     }
 
     /// The same, for another peer to be started on when this one has ended.

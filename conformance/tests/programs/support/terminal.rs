@@ -15,7 +15,11 @@ use nix::sys::{
 };
 use rexpect::process::{PtyProcess, WaitStatus};
 
-use super::{BOUND, feed::Feed, papo::Options};
+use super::{BOUND, feed::Feed, grid::Grid, papo::Options};
+
+/// The size of the pseudo-terminal.
+const ROWS: usize = 24;
+const COLUMNS: usize = 80;
 
 /// A program at a pseudo-terminal of 80 columns. It is killed when this is dropped.
 pub(crate) struct Terminal {
@@ -94,6 +98,19 @@ impl Terminal {
             wanted(&shown).then_some(shown)
         });
         found.unwrap_or_else(|| panic!("the terminal never showed {what:?}\n{}", self.shown()))
+    }
+
+    /// Waits until the screen, as a terminal shows it, is as wanted; that.
+    #[track_caller]
+    pub(crate) fn wait_grid(&self, what: &str, wanted: impl Fn(&Grid) -> bool) -> Grid {
+        let (mut grid, mut fed) = (Grid::new(ROWS, COLUMNS), 0);
+        let found = self.output.wait(BOUND, |bytes| {
+            // As it was after each piece, so that nothing that stood there for a moment is missed.
+            grid.feed(&bytes[fed..]);
+            fed = bytes.len();
+            wanted(&grid).then(|| grid.clone())
+        });
+        found.unwrap_or_else(|| panic!("the terminal never showed {what}\n{grid}"))
     }
 
     /// Everything so far, escapes aside.
