@@ -1,14 +1,14 @@
 //! Marks: which branches of the machines were reached.
 //!
 //! Every typed fault of a connection and every failure that a tracker can answer with has one. A branch that no run
-//! reaches is not tested, whatever else passes; so those are listed.
+//! reaches is not tested, whatever else passes; so those are listed. So has each way in which a transfer can end.
 
 use std::collections::BTreeMap;
 
 use papo_proto::{
     error::{Counters, Fault},
     peer::{Notice, Problem},
-    wire::tracker::Failure,
+    wire::{tracker::Failure, transfer::Reason},
 };
 
 use crate::world::resident::Told;
@@ -18,6 +18,8 @@ use crate::world::resident::Told;
 pub(crate) struct Marks {
     faults: BTreeMap<(Fault, &'static str), u64>,
     problems: BTreeMap<&'static str, u64>,
+    /// How transfers ended; with no reason they arrived.
+    transfers: BTreeMap<Option<Reason>, u64>,
 }
 
 impl Marks {
@@ -30,8 +32,13 @@ impl Marks {
 
     /// What a machine told.
     pub(crate) fn note(&mut self, told: &Told) {
-        if let Some(Notice::Outcome { problem: Some(problem), .. } | Notice::Failed(problem)) = told.peer() {
-            *self.problems.entry(problem.code()).or_default() += 1;
+        match told.peer() {
+            Some(Notice::Outcome { problem: Some(problem), .. } | Notice::Failed(problem)) => {
+                *self.problems.entry(problem.code()).or_default() += 1;
+            }
+            Some(Notice::Received { .. }) => *self.transfers.entry(None).or_default() += 1,
+            Some(Notice::TransferEnded { reason, .. }) => *self.transfers.entry(Some(*reason)).or_default() += 1,
+            _ => {}
         }
     }
 
@@ -43,12 +50,17 @@ impl Marks {
         for (mark, count) in &other.problems {
             *self.problems.entry(mark).or_default() += count;
         }
+        for (mark, count) in &other.transfers {
+            *self.transfers.entry(*mark).or_default() += count;
+        }
     }
 
     /// Those that were reached, with how often.
     pub(crate) fn reached(&self) -> Vec<(String, u64)> {
         let faults = self.faults.iter().map(|((fault, machine), count)| (format!("{machine}: {fault}"), *count));
-        faults.chain(self.problems.iter().map(|(code, count)| (format!("problem: {code}"), *count))).collect()
+        let problems = self.problems.iter().map(|(code, count)| (format!("problem: {code}"), *count));
+        let transfers = self.transfers.iter().map(|(reason, count)| (transfer(*reason), *count));
+        faults.chain(problems).chain(transfers).collect()
     }
 
     /// Those that never were.
@@ -57,6 +69,12 @@ impl Marks {
         let faults = Fault::ALL.iter().filter(|fault| !is_reached(fault)).map(ToString::to_string);
         let failures = Failure::ALL.iter().map(|failure| Problem::Tracker { failure: *failure }.code());
         let failures = failures.filter(|code| !self.problems.contains_key(code)).map(|code| format!("problem: {code}"));
-        faults.chain(failures).collect()
+        let endings = Reason::ALL.iter().map(|reason| Some(*reason)).chain([None]);
+        let endings = endings.filter(|ending| !self.transfers.contains_key(ending)).map(transfer);
+        faults.chain(failures).chain(endings).collect()
     }
+}
+
+fn transfer(ending: Option<Reason>) -> String {
+    ending.map_or_else(|| "transfer: arrived".to_owned(), |reason| format!("transfer: {reason:?}").to_lowercase())
 }
