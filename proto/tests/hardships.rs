@@ -151,14 +151,18 @@ fn what_was_dropped_by_its_author_does_not_hold_up_what_is_said_later() {
 
 #[test]
 fn what_waits_for_someone_arrives_though_no_room_is_shared_any_more() {
-    let (mut world, _, [ana, bia]) = in_a_room(["ana", "bia"]);
-    world.kill(bia);
-    world.say_later(ana, user("bia"), "1");
-    world.pass(Duration::from_secs(5));
-    world.done(ana, Request::Leave { room: name("sala") });
-    world.restart_by_key(bia);
-    world.pass(Duration::from_secs(60));
-    assert_eq!(world.heard(bia), ["ana: 1"]);
+    let end = |request: fn(papo_proto::names::Name) -> Request| {
+        let (mut world, _, [ana, bia]) = in_a_room(["ana", "bia"]);
+        world.kill(bia);
+        world.say_later(ana, user("bia"), "1");
+        world.pass(Duration::from_secs(5));
+        world.done(ana, request(name("sala")));
+        world.restart_by_key(bia);
+        world.pass(Duration::from_secs(60));
+        assert_eq!(world.heard(bia), ["ana: 1"]);
+    };
+    end(|room| Request::Leave { room });
+    end(|room| Request::Delete { room });
 }
 
 #[test]

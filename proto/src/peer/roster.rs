@@ -105,7 +105,8 @@ impl Peer {
                 room.members.retain(|member| member != user);
             }
             RoomEvent::Owner => room.owner = user.clone(),
-            RoomEvent::Deleted => room.members.clear(),
+            // Those who were in it are asked after, below.
+            RoomEvent::Deleted => {}
         }
         room.note_arrivals();
         let over = match what {
@@ -149,7 +150,7 @@ impl Peer {
             }
         }
         if let Some(what) = what {
-            let members = room.members.clone();
+            let members = if what == RoomEvent::Deleted { Vec::new() } else { room.members.clone() };
             self.tell(Notice::Room { room: room.record.name, what, user: user.clone(), members });
         }
         for key in self.outbox.receivers_in(id).collect::<Vec<_>>() {
