@@ -15,6 +15,8 @@ use crate::luck::Luck;
 pub(crate) const MARK: &str = "papagaio";
 /// Where peers listen.
 pub(crate) const PEER_PORT: u16 = 6061;
+/// Where beacons go.
+pub(crate) const LAN_PORT: u16 = 9091;
 /// Where trackers listen.
 pub(crate) const TRACKER_PORT: u16 = 6060;
 /// The host that has nothing to do with any of this, and must never be dialled.

@@ -22,6 +22,8 @@ pub const NODES_MAX: usize = 32;
 pub const NODES_MIN: usize = 2;
 /// In so many of the seeds somebody is hostile.
 const HOSTILE_SHARE: f64 = 0.2;
+/// In so many of the seeds all are on one network, and find each other there.
+const LAN_SHARE: f64 = 0.4;
 /// People start, make their accounts and rooms, before the first fault.
 const CALM_AT_FIRST: Duration = Duration::from_secs(3);
 
@@ -83,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) peace: Time,
     /// Who must have found together a minute later, whatever becomes of the others.
     pub(crate) core: Vec<PersonId>,
+    /// Whether all are on one network and call out there, and how many of the calls are lost, doubled and late.
+    pub(crate) lan: Option<[f64; 3]>,
     /// Somebody hostile, in a fifth of the seeds.
     pub(crate) hostile: Option<hostile::Start>,
 }
@@ -104,7 +108,9 @@ impl Plan {
         let peace = Time::ZERO + CALM_AT_FIRST + storm;
         let decisions = draw_decisions(&seed, &cast, peace);
         let climate = draw_climate(&mut Luck::of(&seed, "climate", 0));
-        Self { seed, cast, climate, decisions, peace, core, hostile }
+        let mut air = Luck::of(&seed, "lan", 0);
+        let lan = air.chance(LAN_SHARE).then(|| std::array::from_fn(|_| air.unit() * 0.3));
+        Self { seed, cast, climate, decisions, peace, core, lan, hostile }
     }
 }
 

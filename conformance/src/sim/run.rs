@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     belongings,
-    cast::{Cast, PEER_PORT, PersonId, Role, TrackerId},
+    cast::{Cast, LAN_PORT, PEER_PORT, PersonId, Role, TrackerId},
     faults,
     hostile::{self, Hostile},
     marks::Marks,
@@ -148,6 +148,10 @@ impl Run {
         let cast = plan.cast.clone();
         let mut world = World::new(&plan.seed, false);
         world.net.climate = plan.climate.clone();
+        if let Some([loss, doubling, delay]) = plan.lan {
+            world.lan.is_there = true;
+            (world.lan.loss, world.lan.doubling, world.lan.delay) = (loss, doubling, delay);
+        }
         for tracker in &cast.trackers {
             world.name_host(&tracker.host_name, tracker.ip);
         }
@@ -309,7 +313,7 @@ impl Run {
             listen: SocketAddr::new(part.ip, PEER_PORT),
             any_port: true,
             auto_accept: part.accepts,
-            lan: None,
+            lan: self.world.lan.is_there.then_some(peer::interface::Lan { port: LAN_PORT, hosts_tracker: None }),
             tracker: part.tracker_address.clone(),
             trust_new: false,
             credentials: part.tracker.map(|_| {

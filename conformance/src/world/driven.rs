@@ -35,7 +35,9 @@ pub(crate) enum Effect {
     /// See [`Action::Resolve`].
     Resolve { request: RequestId, host: String, port: u16 },
     /// See [`Action::Bind`].
-    Bind { socket: SocketId },
+    Bind { socket: SocketId, address: SocketAddr },
+    /// See [`Action::SendTo`].
+    SendTo { socket: SocketId, to: SocketAddr, bytes: Vec<u8> },
     /// See [`Action::Disk`].
     Disk { request: RequestId, ask: Ask },
     /// See [`Action::CloseFile`].
@@ -100,10 +102,10 @@ impl<M: Resident> Node for Driven<M> {
             let broken = self.contract.check_action(&action);
             effects.extend(broken.err().map(|breach| Effect::Broke(format!("the machine's side: {breach}"))));
             effects.push(match action {
-                Action::Bind { socket, .. } => Effect::Bind { socket },
+                Action::Bind { socket, address, .. } => Effect::Bind { socket, address },
                 Action::Disk { request, ask } => Effect::Disk { request, ask },
                 Action::CloseFile(file) => Effect::CloseFile(file),
-                Action::SendTo { .. } => return,
+                Action::SendTo { socket, to, .. } => Effect::SendTo { socket, to, bytes: bytes.to_vec() },
                 Action::Listen { listener, address } => Effect::Listen { listener, address },
                 Action::Connect { conn, address } => Effect::Connect { conn, address },
                 Action::Send { conn, .. } => Effect::Send { conn, bytes: bytes.to_vec() },

@@ -6,6 +6,7 @@
 //! simulator breaks everything that can be broken:
 //!
 //! - [`dials`]: listeners, and how a connection comes to stand.
+//! - [`datagrams`]: what is called out on a network, and how it fares.
 //! - [`net`]: hosts, latencies, partitions, and streams that are cut and glued.
 //! - [`files`]: what machines ask of the disks of their hosts.
 //! - [`process`]: machines that are killed, paused and slow, with a disk each that may stall, refuse and lose.
@@ -15,6 +16,7 @@
 //! Invariant: nothing here knows a clock, a socket or a random number that does not follow from its seed, so the same
 //! story gives the same facts and recordings, byte for byte.
 
+mod datagrams;
 mod dials;
 pub(crate) mod driven;
 pub(crate) mod fact;
@@ -36,13 +38,14 @@ use std::{
 use papo_proto::{
     disk::Ask,
     machine::{
-        CloseHow, Closed, ConnId, Event, FileId, Interface, ListenerId, PasswordCheck, PasswordOutcome, Refusal,
-        RequestId, WRITABLE_BYTES_MAX,
+        CloseHow, Closed, ConnId, Event, FileId, ListenerId, PasswordCheck, PasswordOutcome, Refusal, RequestId,
+        WRITABLE_BYTES_MAX,
     },
     rng::Seed,
     time::{Time, Wall},
 };
 
+use datagrams::Lan;
 use dials::Arrival;
 use driven::{Driven, Effect, Node};
 use fact::{Fact, What};
@@ -101,6 +104,8 @@ pub(crate) struct World {
     arrivals: BTreeMap<End, Arrival>,
     /// Dials and listeners that were refused and not told so yet.
     refused: BTreeSet<(NodeId, u64)>,
+    /// The network on which datagrams travel.
+    pub(crate) lan: Lan,
     ports: u64,
     strangers: u64,
     tokens: u64,
@@ -126,6 +131,7 @@ impl World {
             dials: BTreeSet::new(),
             arrivals: BTreeMap::new(),
             refused: BTreeSet::new(),
+            lan: Lan::new(seed),
             ports: 0,
             strangers: 0,
             tokens: 0,
@@ -160,7 +166,7 @@ impl World {
         self.running.insert(node);
         self.see(node, What::Started(ip));
         self.tell(Duration::ZERO, node, Event::Wall(self.wall(offset)));
-        self.tell(Duration::ZERO, node, Event::Interfaces(vec![Interface::alone(ip)]));
+        self.tell(Duration::ZERO, node, Event::Interfaces(vec![self.lan.interface(ip)]));
         node
     }
 
@@ -226,6 +232,7 @@ impl World {
         self.host(ip).files.restart();
         self.see(node, What::Ended);
         self.listeners.retain(|_, (owner, _)| *owner != node);
+        self.lan.forget(node);
         self.dials.retain(|(owner, _)| *owner != Owner::Node(node));
         for end in self.ends_of(node) {
             self.arrivals.remove(&end);
@@ -290,7 +297,7 @@ impl World {
 
     /// Tells the processes of a host of its interfaces.
     pub(crate) fn show_interfaces(&mut self, ip: IpAddr, addresses: &[IpAddr]) {
-        let interfaces = addresses.iter().map(|address| Interface::alone(*address)).collect::<Vec<_>>();
+        let interfaces = addresses.iter().map(|address| self.lan.interface(*address)).collect::<Vec<_>>();
         for node in self.running_at(ip) {
             self.tell(Duration::ZERO, node, Event::Interfaces(interfaces.clone()));
         }
@@ -394,6 +401,7 @@ impl World {
         let is_wanted = match &event {
             Event::Opened { conn, .. } => self.net.end(Owner::Node(node), *conn).is_some(),
             Event::Refused { id, .. } => self.refused.remove(&(node, *id)),
+            Event::Bound { socket, .. } | Event::Datagram { socket, .. } => self.lan.hears(node, *socket),
             _ => true,
         };
         if is_wanted {
@@ -539,6 +547,7 @@ impl World {
             Effect::Close { id, how } => {
                 self.listeners.retain(|_, (owner, listener)| (*owner, listener.0) != (node, id));
                 self.dials.remove(&(owner, ConnId(id)));
+                self.lan.close(node, id);
                 self.refused.remove(&(node, id));
                 if let Some(end) = self.net.end(owner, ConnId(id)) {
                     self.see(node, What::Hung(ConnId(id)));
@@ -577,9 +586,11 @@ impl World {
                 let addresses = ip.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
                 self.tell(wait, node, Event::Resolved { request, addresses });
             }
-            Effect::Bind { socket } => {
-                self.tell(Duration::ZERO, node, Event::Refused { id: socket.0, reason: Refusal::Denied });
+            Effect::Bind { socket, address } => {
+                self.lan.bind(node, socket, address.port());
+                self.tell(Duration::ZERO, node, Event::Bound { socket, address });
             }
+            Effect::SendTo { socket, to, bytes } => self.send_datagram(node, socket, to, &bytes),
             Effect::Disk { request, ask } => self.ask_disk(node, request, ask),
             Effect::CloseFile(file) => self.close_file(node, file),
             Effect::Notify(told) => self.see(node, What::Told(told)),
