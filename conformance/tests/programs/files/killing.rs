@@ -7,7 +7,7 @@ use crate::{
     faults::{Dice, by_form, tell},
     support::{
         meter::Meter,
-        papo::{Papo, text},
+        papo::{Options, Papo, text},
     },
 };
 
@@ -59,17 +59,11 @@ fn a_file_whose_ends_are_killed_arrives_whole_and_a_megabyte_at_most_is_sent_twi
     let size = by_form(40, 200) * MB;
     let kills = by_form(2, 20);
     let mut dice = Dice::new();
-    let mut two = Two::new();
-    // From here on by a way that counts.
+    let mut two = Two::unlinked(Options::new("bia"));
     let listen = two.address.clone();
     let meter = Meter::start(listen.parse().expect("an address"));
     two.address = meter.address.to_string();
-    two.bia.mark();
-    two.ana.mark();
-    two.bia.line("/disconnect ana");
-    two.ana.wait_for("peer", |event| text(event, "what") == "lost");
-    two.link();
-    two.ana.wait_linked("bia");
+    let mut two = two.linked();
 
     let (path, here, there) = two.offer("film.mkv", size);
     let mut points = (0..kills).map(|_| dice.below(size * 9 / 10)).collect::<Vec<_>>();

@@ -24,6 +24,7 @@ use crate::{
     faults::{by_form, p99_and_median, tell},
     support::{
         disk::SmallDisk,
+        meter::Meter,
         papo::{Options, Papo, is, text},
     },
 };
@@ -86,10 +87,26 @@ impl Two {
         Self::with(Options::new("bia"))
     }
 
+    /// By a wire that counts, and can be made slow.
+    fn metered(bia: Options) -> (Self, Meter) {
+        let mut two = Self::unlinked(bia);
+        let meter = Meter::start(two.address.parse().expect("an address"));
+        two.address = meter.address.to_string();
+        (two.linked(), meter)
+    }
+
     fn with(bia: Options) -> Self {
+        Self::unlinked(bia).linked()
+    }
+
+    fn unlinked(bia: Options) -> Self {
         let ana = Options::new("ana").start();
         let address = text(&ana.wait_for("ready", |_| true), "listen").to_owned();
-        let mut two = Self { ana, bia: bia.start(), address, place: tempfile::tempdir().expect("a directory") };
+        Self { ana, bia: bia.start(), address, place: tempfile::tempdir().expect("a directory") }
+    }
+
+    fn linked(self) -> Self {
+        let mut two = self;
         two.link();
         two.ana.wait_linked("bia");
         two
@@ -293,9 +310,9 @@ fn state(papo: &mut Papo, transfer: u64) -> String {
 
 #[test]
 fn either_end_holds_a_transfer_and_lets_it_go_on() {
-    let mut two = Two::new();
+    let (mut two, meter) = Two::metered(Options::new("bia"));
     let (path, here, there) = two.offer("film.mkv", 30 * MB);
-    // In one go, so that it is held before it has arrived.
+    meter.slow(true);
     two.bia.line(&format!("/accept {there}"));
     two.bia.line(&format!("/pause {there}"));
     two.ana.wait_for("notice", |event| text(event, "code") == "paused");
@@ -306,6 +323,7 @@ fn either_end_holds_a_transfer_and_lets_it_go_on() {
     two.ana.wait_for("notice", |event| text(event, "code") == "resumed");
     assert_eq!(state(&mut two.ana, here), "paused", "one of two still holds it");
     assert!(!two.bia.events().iter().any(|event| is(event, "received")));
+    meter.slow(false);
     two.ana.line(&format!("/resume {here}"));
     let arrived = two.wait_arrived(here, there);
     assert_same(&path, &arrived);
@@ -313,7 +331,8 @@ fn either_end_holds_a_transfer_and_lets_it_go_on() {
 
 #[test]
 fn either_end_cancels_a_transfer_and_nothing_of_it_stays() {
-    let mut two = Two::new();
+    let (mut two, meter) = Two::metered(Options::new("bia"));
+    meter.slow(true);
     for from_the_sender in [true, false] {
         let (_, here, there) = two.offer("film.mkv", 30 * MB);
         two.bia.line(&format!("/accept {there}"));
@@ -334,17 +353,19 @@ fn a_disk_that_fills_up_ends_the_one_transfer_at_both_ends_and_nothing_else() {
     const DISK: usize = 64 << 20;
     SmallDisk::with(DISK, |disk| {
         let bia = Options::new("bia").receiving(&disk.dir.path().join("received"));
-        let mut two = Two::with(bia);
+        let (mut two, meter) = Two::metered(bia);
         let (_, _, there) = two.offer("too large", 2 * DISK as u64);
         two.bia.line(&format!("/accept {there}"));
         two.bia.wait_error("no_space");
         two.bia.line(&format!("/reject {there}"));
 
         let (_, here, there) = two.offer("film.mkv", 48 << 20);
+        meter.slow(true);
         two.bia.line(&format!("/accept {there}"));
         two.bia.line(&format!("/pause {there}"));
         two.ana.wait_for("notice", |event| text(event, "code") == "paused");
         disk.fill();
+        meter.slow(false);
         two.bia.line(&format!("/resume {there}"));
         two.wait_ended(here, there, "full");
 

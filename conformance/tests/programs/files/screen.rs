@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{MB, assert_same, make, number};
 use crate::support::{
     grid::Grid,
+    meter::Meter,
     papo::{Options, text},
     terminal::Terminal,
 };
@@ -20,8 +21,10 @@ fn a_row_below_the_line_tells_how_far_a_file_is_while_one_types() {
     let address = text(&bia.wait_for("ready", |_| true), "listen").to_owned();
     let options = Options::new("ana").plain();
     let mut ana = Terminal::start(options.clone());
-    ana.press(&format!("/connect {address}\r"));
+    let meter = Meter::start(address.parse().expect("an address"));
+    ana.press(&format!("/connect {}\r", meter.address));
     bia.wait_linked("ana");
+    meter.slow(true);
     bia.line(&format!("/send ana {}", path.display()));
     let shown = ana.wait_shown(0, "bia offers “film.mkv” (100 MB): /accept ");
     let number_typed = shown.rsplit("/accept ").next().and_then(|rest| rest.split_whitespace().next());
@@ -46,9 +49,21 @@ fn a_row_below_the_line_tells_how_far_a_file_is_while_one_types() {
         rows.insert(grid.row(at));
         assert_eq!(grid.rows_with(PROGRESS), 1, "it is one row, rewritten in its place\n{grid}");
     }
+    // And also while nothing is typed.
+    ana.wait_grid("other progress", |grid| {
+        grid.rows_with(PROGRESS) == 1 && grid.row_with(PROGRESS).is_some_and(|at| !rows.contains(&grid.row(at)))
+    });
     assert!(rows.iter().all(|row| row.starts_with("“film.mkv” from bia: ")), "{rows:?}");
     ana.press("\r");
     bia.wait_message(typed);
+    // A line that is cleared takes its row along.
+    ana.press("never said");
+    ana.wait_grid("the draft", |grid| grid.row_with("everyone> never said").is_some());
+    ana.press("\u{3}");
+    ana.wait_grid("an empty line with its row", |grid| {
+        let at = grid.row_with(PROGRESS);
+        grid.rows_with(PROGRESS) == 1 && at.is_some_and(|at| at > 0 && grid.row(at - 1) == "everyone>")
+    });
     // While a command is typed there is room for what it may become.
     ana.press("/tr");
     ana.wait_grid("the command alone", |grid| {
@@ -57,6 +72,7 @@ fn a_row_below_the_line_tells_how_far_a_file_is_while_one_types() {
     ana.press("ansfers\r");
     ana.wait_grid("the list", |grid| grid.row_with("from bia  ").is_some());
 
+    meter.slow(false);
     let done = ana.wait_shown(0, "received “");
     assert!(done.contains("from bia (100 MB in "), "{done}");
     ana.wait_grid("no progress", |grid| grid.rows_with(PROGRESS) == 0);

@@ -133,7 +133,7 @@ fn what_makes_no_sense_or_is_not_there_is_told_before_anything_is_done() {
 #[test]
 fn whoever_is_interrupted_starts_the_same_again_and_it_goes_on() {
     let lan = LanPort::choose();
-    let (_place, path) = place(60 * MB);
+    let (_place, path) = place(200 * MB);
     let options = send(on(&lan, "ana"), &path, "bia");
     let mut receiver = on(&lan, "bia").with(&["receive", "--once"]).start();
     let mut sender = options.clone().start();

@@ -1,13 +1,14 @@
-//! A wire that counts what crosses it, and changes nothing.
+//! A wire that counts what crosses it, and is slow where a test needs time to look.
 
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 /// A running wire. Its threads end with the connections and with the test.
@@ -15,39 +16,57 @@ use std::{
 pub(crate) struct Meter {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    to_client: Arc<AtomicU64>,
+    way: Arc<Way>,
 }
+
+/// What goes to those who dialled.
+#[derive(Debug, Default)]
+struct Way {
+    bytes: AtomicU64,
+    slow: AtomicBool,
+}
+
+/// How long a slow wire waits for each piece: 2 MB a second.
+const SLOW: Duration = Duration::from_millis(8);
 
 impl Meter {
     /// Passes on to `upstream`, whoever listens there at the time.
     pub(crate) fn start(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback interface");
         let address = listener.local_addr().expect("a listener has an address");
-        let to_client = Arc::<AtomicU64>::default();
-        let count = Arc::clone(&to_client);
+        let way = Arc::<Way>::default();
+        let passed = Arc::clone(&way);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(upstream) else { continue };
                 let (Ok(client_too), Ok(server_too)) = (client.try_clone(), server.try_clone()) else { continue };
-                let count = Arc::clone(&count);
-                thread::spawn(move || pass(client, server, &AtomicU64::new(0)));
-                thread::spawn(move || pass(server_too, client_too, &count));
+                let way = Arc::clone(&passed);
+                thread::spawn(move || pass(client, server, &Way::default()));
+                thread::spawn(move || pass(server_too, client_too, &way));
             }
         });
-        Self { address, to_client }
+        Self { address, way }
+    }
+
+    /// Makes the way to those who dialled slow, or not.
+    pub(crate) fn slow(&self, slow: bool) {
+        self.way.slow.store(slow, Ordering::Relaxed);
     }
 
     /// How many bytes those who dialled were sent, over all connections.
     pub(crate) fn to_client(&self) -> u64 {
-        self.to_client.load(Ordering::Relaxed)
+        self.way.bytes.load(Ordering::Relaxed)
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
+fn pass(mut from: TcpStream, mut to: TcpStream, way: &Way) {
     // Little is on its way within, so that whoever is killed has sent hardly more than what arrives.
     let mut chunk = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut chunk) {
-        count.fetch_add(read as u64, Ordering::Relaxed);
+        way.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        if way.slow.load(Ordering::Relaxed) {
+            thread::sleep(SLOW);
+        }
         if to.write_all(&chunk[..read]).is_err() {
             break;
         }
