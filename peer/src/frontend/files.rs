@@ -52,7 +52,7 @@ fn clock(time: Duration) -> String {
 /// How far something is, how quickly it moves, and how long that takes.
 fn far(moving: &Moving) -> String {
     let mut far = format!("{} % of {}", moving.percent(), bytes(moving.total));
-    if let Some(left) = moving.left() {
+    if let Some(left) = moving.left().filter(|left| !left.is_zero()) {
         far += &format!(", {}/s, {} left", bytes(moving.rate), clock(left));
     }
     far
@@ -86,12 +86,9 @@ pub(crate) fn progress_of_all(moving: &[Moving]) -> Option<String> {
 /// What a transfer was like.
 fn like(summary: &Summary) -> String {
     let mut like = bytes(summary.bytes);
-    if let Some((moved, time)) = summary.moved {
-        like += &format!(" in {}", clock(time));
-        match rate(moved, time) {
-            0 => {}
-            rate => like += &format!(", {}/s", bytes(rate)),
-        }
+    // Of what took a moment only, a rate tells nothing.
+    if let Some((moved, time)) = summary.moved.filter(|(_, time)| time.as_secs() > 0) {
+        like += &format!(" in {}, {}/s", clock(time), bytes(rate(moved, time)));
     }
     like
 }
@@ -264,6 +261,8 @@ mod tests {
         let one = "“film\\n.mkv” from bia: 45 % of 1.0 GB, 10 MB/s, 0:55 left";
         assert_eq!(progress_of_all(&[named]).as_deref(), Some(one));
         assert_eq!(progress(&moving(7, 0)), "transfer 7: 45 % of 1.0 GB");
+        let whole = Moving { done: 1_000_000_000, ..moving(7, 10) };
+        assert_eq!(progress(&whole), "transfer 7: 100 % of 1.0 GB");
         let all = progress_of_all(&[moving(1, 10_000_000), moving(2, 1_000_000)]);
         assert_eq!(all.as_deref(), Some("2 transfers: 45 % of 2.0 GB, 11 MB/s, 1:40 left"));
     }
@@ -274,6 +273,8 @@ mod tests {
         let moved = Some((4_000_000, Duration::from_secs(2)));
         let summary = Summary { bytes: 5_000_000, moved, passed_over: 0 };
         assert_eq!(received(&bia, "/r/x", 0, &summary), "received “/r/x” from bia (5.0 MB in 0:02, 2.0 MB/s)");
+        let quick = Summary { moved: Some((5, Duration::from_millis(999))), bytes: 5, passed_over: 0 };
+        assert_eq!(received(&bia, "/r/x", 0, &quick), "received “/r/x” from bia (5 bytes)");
         let unknown = Summary { bytes: 5, ..Summary::default() };
         let renamed = received(&bia, "/r/x", 2, &unknown);
         assert_eq!(renamed, "received “/r/x” from bia (5 bytes); 2 names were changed, for they were not safe");

@@ -193,6 +193,17 @@ impl Doing {
         self.take()
     }
 
+    /// An event as a person is told of it: an offer that is wanted is as good as accepted, and of no other is told here.
+    pub(crate) fn as_told(&self, mut event: Event) -> Option<Event> {
+        if let Event::Notice(Notice::Offer { from, accepted, .. }) = &mut event {
+            match &self.errand {
+                Errand::Receive { from: only, .. } if only.as_ref().is_none_or(|only| only == from) => *accepted = true,
+                Errand::Send { .. } | Errand::Receive { .. } => return None,
+            }
+        }
+        Some(event)
+    }
+
     /// Whether something would go on with another run.
     pub(crate) fn is_under_way(&self) -> bool {
         !self.accepting.is_empty() || self.stages.iter().any(|stage| matches!(stage, Stage::Offered { .. }))

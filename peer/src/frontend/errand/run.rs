@@ -67,7 +67,12 @@ pub(crate) fn run(wiring: Wiring, errand: Errand, telling: Telling, output: impl
             };
             for effect in session.handle(input) {
                 match effect {
-                    session::Effect::Show(event) => teller.show(now, event, &session),
+                    session::Effect::Show(event) if telling.json => teller.show(now, event, &session),
+                    session::Effect::Show(event) => {
+                        if let Some(event) = doing.as_told(event) {
+                            teller.show(now, event, &session);
+                        }
+                    }
                     session::Effect::Tell(command) => tell(&peer, command),
                     session::Effect::Next => todo.extend(doing.begin(now)),
                     session::Effect::Prompt(_) | session::Effect::Learn(_) => {}

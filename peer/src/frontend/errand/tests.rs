@@ -281,6 +281,17 @@ fn every_offer_is_accepted_or_that_of_one_person_alone() {
 }
 
 #[test]
+fn a_person_is_told_of_offers_that_are_taken_and_of_no_others() {
+    let told = |play: &Played, from: &str| match play.doing.as_told(Event::Notice(offer(1, from))) {
+        Some(Event::Notice(Notice::Offer { accepted, .. })) => Some(accepted),
+        _ => None,
+    };
+    let receiving = Played::receive(false, Some("bia"));
+    assert_eq!((told(&receiving, "bia"), told(&receiving, "caio")), (Some(true), None));
+    assert_eq!(told(&Played::send(&["a"], true), "bia"), None);
+}
+
+#[test]
 fn once_ends_with_the_first_also_with_one_that_was_under_way_before() {
     for (notice, code) in [(received(5), EXIT_FINE), (ended(5, true, Reason::Mismatch), EXIT_FAILURE)] {
         let mut play = Played::receive(true, None);
