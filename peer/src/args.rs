@@ -95,7 +95,7 @@ pub(crate) struct Arguments {
     /// Write each event as an object of JSON, and take objects as input
     #[arg(long, global = true)]
     json: bool,
-    /// Record everything that happens into a new file; it will hold keys and texts
+    /// Record everything that happens into a new file; it will hold keys, texts and files
     #[arg(long, global = true, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Record although the data directory has an identity in use

@@ -621,7 +621,7 @@ pub(crate) fn info(info: &Info) -> Vec<String> {
                 .collect();
         }
         Info::Recording(path) => format!(
-            "everything is written down in {}, keys and texts among it: keep that file to yourself",
+            "everything is written down in {}, keys, texts and files among it: keep that file to yourself",
             path.display()
         ),
     };
