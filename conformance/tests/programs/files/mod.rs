@@ -26,6 +26,7 @@ use crate::{
         disk::SmallDisk,
         meter::Meter,
         papo::{Options, Papo, is, text},
+        tracker::Tracker,
     },
 };
 
@@ -425,6 +426,32 @@ fn what_a_verified_person_sends_is_accepted_at_once_where_that_is_wished_and_may
     let arrived = two.wait_arrived(here, there);
     assert_same(&path, &arrived);
     assert!(!executable(&arrived));
+}
+
+#[test]
+fn what_is_sent_to_a_room_goes_to_each_of_its_members() {
+    let tracker = Tracker::start();
+    let place = tempfile::tempdir().expect("a directory");
+    let path = make(place.path(), "plano.pdf", MB);
+    let mut ana = Papo::registered("ana", &tracker);
+    ana.create("sala");
+    let others = ["bia", "caio"].map(|user| {
+        let mut papo = Papo::registered(user, &tracker);
+        papo.join("sala");
+        ana.wait_linked(user);
+        papo
+    });
+    ana.line(&format!("/send #sala {}", path.display()));
+    for mut papo in others {
+        let offer = papo.wait_for("offer", |_| true);
+        assert_eq!((text(&offer, "room"), text(&offer, "scope"), text(&offer, "from")), ("sala", "room", "ana"));
+        papo.line(&format!("/accept {}", number(&offer)));
+        let received = papo.wait_for("received", |_| true);
+        assert_same(&path, Path::new(text(&received, "path")));
+        let user = papo.user();
+        ana.wait_for("sent", |event| text(event, "to") == user);
+        assert_eq!(ana.events().iter().filter(|event| is(event, "offered") && text(event, "to") == user).count(), 1);
+    }
 }
 
 #[test]
