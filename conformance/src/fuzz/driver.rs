@@ -14,9 +14,10 @@ use std::{
 
 use papo_proto::{
     contract::Contract,
+    disk::{Ask, DiskError, memory::MemoryDisk},
     machine::{
-        Action, CloseHow, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordCheck, RECEIVED_BYTES_MAX,
-        Refusal, RequestId, Seq, SocketId, WRITABLE_BYTES_MAX,
+        Action, CloseHow, Closed, ConnId, Event, FileId, ListenerId, Machine, Outbox, PasswordCheck,
+        RECEIVED_BYTES_MAX, Refusal, RequestId, Seq, SocketId, WRITABLE_BYTES_MAX,
     },
     time::Time,
 };
@@ -42,7 +43,7 @@ pub(super) enum Question {
     Resolve(u16),
     /// A socket for datagrams at this address.
     Bind(SocketAddr),
-    /// The disk.
+    /// The disk, which answers in order.
     Disk,
 }
 
@@ -78,6 +79,15 @@ pub(super) struct Driver<M: Machine> {
     contract: Contract,
     out_bytes_max: usize,
     accepted: u64,
+    pub(super) files: MemoryDisk,
+    /// What the disk was asked for and has not done, in order.
+    filed: VecDeque<Filed>,
+}
+
+/// Something for the disk.
+enum Filed {
+    Ask(u64, Ask),
+    Close(FileId),
 }
 
 impl<M: Machine> Driver<M> {
@@ -96,6 +106,8 @@ impl<M: Machine> Driver<M> {
             contract: Contract::default(),
             out_bytes_max,
             accepted: 0,
+            files: MemoryDisk::default(),
+            filed: VecDeque::new(),
         }
     }
 
@@ -157,10 +169,12 @@ impl<M: Machine> Driver<M> {
             Action::Bind { socket, address, .. } => {
                 self.questions.insert(socket.0, Question::Bind(address));
             }
-            Action::Disk { request, .. } => {
+            Action::Disk { request, ask } => {
                 self.questions.insert(request.0, Question::Disk);
+                self.filed.push_back(Filed::Ask(request.0, ask));
             }
-            Action::SendTo { .. } | Action::CloseFile(_) => {}
+            Action::CloseFile(file) => self.filed.push_back(Filed::Close(file)),
+            Action::SendTo { .. } => {}
             Action::Notify(notice) => self.notices.push(notice),
         }
     }
@@ -307,6 +321,24 @@ impl<M: Machine> Driver<M> {
     /// Asked for and not answered: an id of one that `fits`.
     pub(super) fn ids_of(&self, fits: impl Fn(&Question) -> bool) -> Vec<u64> {
         self.questions.iter().filter(|(_, question)| fits(question)).map(|(id, _)| *id).collect()
+    }
+
+    /// The disk does what it was asked for first, or fails to: whether there was anything.
+    pub(super) fn answer_disk(&mut self, error: Option<DiskError>) -> bool {
+        while let Some(filed) = self.filed.pop_front() {
+            match filed {
+                Filed::Close(file) => self.files.close(file),
+                Filed::Ask(id, ask) => {
+                    if let Some(error) = error {
+                        self.files.fail_next(error);
+                    }
+                    let result = self.files.answer(ask);
+                    self.answer(id, |request| Event::Disk { request, result });
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Answers a question to a worker.

@@ -152,7 +152,8 @@ impl Story {
             credentials,
             state: state.clone(),
         };
-        let driver = Driver::start(start.clone(), start.limits.out_bytes_max);
+        let mut driver = Driver::start(start.clone(), start.limits.out_bytes_max);
+        others::put_files(&mut driver.files);
         let mut story = Self {
             driver,
             seed,
@@ -228,7 +229,11 @@ impl Story {
                 let passed = Duration::from_millis(u64::from(choices.short()));
                 self.driver.pass(self.driver.now + passed, STOPS_MAX);
             }
-            19 => self.commit(),
+            19 => {
+                self.commit();
+                let error = choices.pick(&[None, None, None, Some(DiskError::Full), Some(DiskError::Other)]);
+                self.driver.answer_disk(error);
+            }
             20 => match choices.below(6) {
                 0 => self.driver.tell(Event::Wall(Wall(u64::from(choices.short()) << 30))),
                 1 => {
@@ -337,7 +342,10 @@ impl Story {
         let mut start = self.start.clone();
         start.seed.0[31] ^= self.lives;
         start.state = self.state.clone();
+        let mut files = std::mem::take(&mut self.driver.files);
+        files.restart();
         self.driver = Driver::start(start, self.start.limits.out_bytes_max);
+        self.driver.files = files;
         self.others.clear();
         self.asked.clear();
         self.open.clear();
@@ -416,9 +424,8 @@ impl Story {
             Some(Question::Bind(_)) => {
                 self.driver.answer(id, |request| Event::Refused { id: request.0, reason: Refusal::Denied });
             }
-            Some(Question::Disk) => {
-                self.driver.answer(id, |request| Event::Disk { request, result: Err(DiskError::Denied) });
-            }
+            // It answers in order.
+            Some(Question::Disk) => drop(self.driver.answer_disk((!succeeds).then_some(DiskError::Other))),
             Some(Question::Resolve(port)) => {
                 let (one, two) = (address(port), SocketAddr::from(([10, 0, 0, 100], port)));
                 let addresses = if succeeds { vec![one, two] } else { Vec::new() };
@@ -559,6 +566,9 @@ impl Story {
             let mut is_quiet = self.hear();
             if self.commits_at_once && !self.driver.commits.is_empty() {
                 self.commit();
+                is_quiet = false;
+            }
+            if self.commits_at_once && self.driver.answer_disk(None) {
                 is_quiet = false;
             }
             if self.tracker_is_kind && !self.asked.is_empty() {
