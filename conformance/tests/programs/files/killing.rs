@@ -63,10 +63,12 @@ fn a_file_whose_ends_are_killed_arrives_whole_and_a_megabyte_at_most_is_sent_twi
     let listen = two.address.clone();
     let meter = Meter::start(listen.parse().expect("an address"));
     two.address = meter.address.to_string();
+    // So that the last kill, too, comes before the end.
+    meter.limit(20 * MB);
     let mut two = two.linked();
 
     let (path, here, there) = two.offer("film.mkv", size);
-    let mut points = (0..kills).map(|_| dice.below(size * 9 / 10)).collect::<Vec<_>>();
+    let mut points = (0..kills).map(|_| dice.below(size * 3 / 4)).collect::<Vec<_>>();
     points.sort_unstable();
     two.bia.line(&format!("/accept {there}"));
     let mut turn = dice.below(2) == 0;
@@ -91,7 +93,8 @@ fn assert_one_file(received: &Path, name: &str) {
 
 #[test]
 fn a_script_that_is_told_goodbye_in_the_middle_goes_on_with_the_next_start() {
-    let mut two = Two::new();
+    let (mut two, meter) = Two::metered(Options::new("bia"));
+    meter.limit(20 * MB);
     let (path, here, there) = two.offer("film.mkv", 40 * MB);
     two.bia.line(&format!("/accept {there}"));
     wait_done(&two.bia, there, 4 * MB);

@@ -313,7 +313,7 @@ fn state(papo: &mut Papo, transfer: u64) -> String {
 fn either_end_holds_a_transfer_and_lets_it_go_on() {
     let (mut two, meter) = Two::metered(Options::new("bia"));
     let (path, here, there) = two.offer("film.mkv", 30 * MB);
-    meter.slow(true);
+    meter.limit(2 * MB);
     two.bia.line(&format!("/accept {there}"));
     two.bia.line(&format!("/pause {there}"));
     two.ana.wait_for("notice", |event| text(event, "code") == "paused");
@@ -324,7 +324,7 @@ fn either_end_holds_a_transfer_and_lets_it_go_on() {
     two.ana.wait_for("notice", |event| text(event, "code") == "resumed");
     assert_eq!(state(&mut two.ana, here), "paused", "one of two still holds it");
     assert!(!two.bia.events().iter().any(|event| is(event, "received")));
-    meter.slow(false);
+    meter.unlimit();
     two.ana.line(&format!("/resume {here}"));
     let arrived = two.wait_arrived(here, there);
     assert_same(&path, &arrived);
@@ -333,7 +333,7 @@ fn either_end_holds_a_transfer_and_lets_it_go_on() {
 #[test]
 fn either_end_cancels_a_transfer_and_nothing_of_it_stays() {
     let (mut two, meter) = Two::metered(Options::new("bia"));
-    meter.slow(true);
+    meter.limit(2 * MB);
     for from_the_sender in [true, false] {
         let (_, here, there) = two.offer("film.mkv", 30 * MB);
         two.bia.line(&format!("/accept {there}"));
@@ -361,12 +361,12 @@ fn a_disk_that_fills_up_ends_the_one_transfer_at_both_ends_and_nothing_else() {
         two.bia.line(&format!("/reject {there}"));
 
         let (_, here, there) = two.offer("film.mkv", 48 << 20);
-        meter.slow(true);
+        meter.limit(2 * MB);
         two.bia.line(&format!("/accept {there}"));
         two.bia.line(&format!("/pause {there}"));
         two.ana.wait_for("notice", |event| text(event, "code") == "paused");
         disk.fill();
-        meter.slow(false);
+        meter.unlimit();
         two.bia.line(&format!("/resume {there}"));
         two.wait_ended(here, there, "full");
 

@@ -24,7 +24,7 @@ fn a_row_below_the_line_tells_how_far_a_file_is_while_one_types() {
     let meter = Meter::start(address.parse().expect("an address"));
     ana.press(&format!("/connect {}\r", meter.address));
     bia.wait_linked("ana");
-    meter.slow(true);
+    meter.limit(2 * MB);
     bia.line(&format!("/send ana {}", path.display()));
     let shown = ana.wait_shown(0, "bia offers “film.mkv” (100 MB): /accept ");
     let number_typed = shown.rsplit("/accept ").next().and_then(|rest| rest.split_whitespace().next());
@@ -72,7 +72,7 @@ fn a_row_below_the_line_tells_how_far_a_file_is_while_one_types() {
     ana.press("ansfers\r");
     ana.wait_grid("the list", |grid| grid.row_with("from bia  ").is_some());
 
-    meter.slow(false);
+    meter.unlimit();
     let done = ana.wait_shown(0, "received “");
     assert!(done.contains("from bia (100 MB in "), "{done}");
     ana.wait_grid("no progress", |grid| grid.rows_with(PROGRESS) == 0);

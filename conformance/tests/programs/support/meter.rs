@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -23,11 +23,12 @@ pub(crate) struct Meter {
 #[derive(Debug, Default)]
 struct Way {
     bytes: AtomicU64,
-    slow: AtomicBool,
+    /// How long each piece takes, in microseconds.
+    pause_us: AtomicU64,
 }
 
-/// How long a slow wire waits for each piece: 2 MB a second.
-const SLOW: Duration = Duration::from_millis(8);
+/// As much as is passed on at once.
+const PIECE_BYTES: usize = 16 * 1024;
 
 impl Meter {
     /// Passes on to `upstream`, whoever listens there at the time.
@@ -48,9 +49,14 @@ impl Meter {
         Self { address, way }
     }
 
-    /// Makes the way to those who dialled slow, or not.
-    pub(crate) fn slow(&self, slow: bool) {
-        self.way.slow.store(slow, Ordering::Relaxed);
+    /// From now on those who dialled are sent so many bytes a second at most.
+    pub(crate) fn limit(&self, bytes_a_second: u64) {
+        self.way.pause_us.store(PIECE_BYTES as u64 * 1_000_000 / bytes_a_second, Ordering::Relaxed);
+    }
+
+    /// As many as there are.
+    pub(crate) fn unlimit(&self) {
+        self.way.pause_us.store(0, Ordering::Relaxed);
     }
 
     /// How many bytes those who dialled were sent, over all connections.
@@ -61,12 +67,10 @@ impl Meter {
 
 fn pass(mut from: TcpStream, mut to: TcpStream, way: &Way) {
     // Little is on its way within, so that whoever is killed has sent hardly more than what arrives.
-    let mut chunk = vec![0; 16 * 1024];
+    let mut chunk = vec![0; PIECE_BYTES];
     while let Ok(read @ 1..) = from.read(&mut chunk) {
         way.bytes.fetch_add(read as u64, Ordering::Relaxed);
-        if way.slow.load(Ordering::Relaxed) {
-            thread::sleep(SLOW);
-        }
+        thread::sleep(Duration::from_micros(way.pause_us.load(Ordering::Relaxed)));
         if to.write_all(&chunk[..read]).is_err() {
             break;
         }
