@@ -115,7 +115,7 @@ struct Sent {
 /// From the acceptance until it has its name.
 fn send(path: &Path, mib: u64) -> Sent {
     let received = path.parent().expect("it is in a directory").join("received");
-    let mut bia = Options::new("bia").with(&["--received-dir", received.to_str().expect("a path")]).start();
+    let mut bia = Options::new("bia").receiving(&received).start();
     let ready = bia.wait_for("ready", |_| true);
     let mut ana = Options::new("ana").start();
     ana.line(&format!("/connect {}", text(&ready, "listen")));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    client, forge, liar,
+    client, files, forge, liar,
     machine::{Hostile, Out},
     noise, relay, replay,
 };
@@ -131,6 +131,13 @@ habits! {
     LinkTwice: Links, forge::link_twice;
     /// Links that are not read.
     DeafLinks: Links, forge::deaf_links;
+
+    /// Offers of what cannot be, and more of them than anybody takes.
+    Offers: Links, files::offers;
+    /// Files whose bytes are not what was offered.
+    Streams: Links, files::streams;
+    /// Acceptances, credit and goodbyes for files of which it knows nothing.
+    Demands: Links, files::demands;
 
     /// Those who dial it are handed on to somebody else.
     Relays: Links, relay::relay;

@@ -20,6 +20,7 @@ use papo_proto::{
 
 use super::{
     Change, Command, Habit, Notice, Start,
+    files::Files,
     habits::Needs,
     line::{Beat, Line, Opening, Part, Tamper},
     member::Member,
@@ -55,6 +56,7 @@ pub(crate) struct Hostile {
     pub(super) luck: Luck,
     pub(super) now: Time,
     pub(super) member: Member,
+    pub(super) files: Files,
     pub(super) lines: BTreeMap<ConnId, Line>,
     statics: StaticKey,
     ids: OddIds,
@@ -75,6 +77,7 @@ impl Machine for Hostile {
             luck: Luck::of(&start.seed, "habits", 0),
             now: Time::ZERO,
             member: Member::default(),
+            files: Files::default(),
             lines: BTreeMap::new(),
             statics: StaticKey::draw(&mut start.seed.stream("static", 0)),
             ids: OddIds::default(),

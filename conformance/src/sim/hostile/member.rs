@@ -224,6 +224,8 @@ impl Hostile {
                     self.say_to_peer(conn, &ToPeer::PrivateAck { have }, out);
                 }
             }
+            ToPeer::Offer { transfer, .. } => self.files.on_offer(transfer),
+            ToPeer::Accept { stream, offset, .. } => self.files.on_accept(conn, stream, offset),
             ToPeer::Bye { .. } => self.close(conn, CloseHow::Flush, out),
             _ => {}
         }

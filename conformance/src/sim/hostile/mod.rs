@@ -5,7 +5,7 @@
 //! - said to anyone by a stranger: bytes of no protocol ([`noise`]), broken and repeated handshakes ([`replay`]);
 //! - said to its tracker by a client that can log in ([`client`]);
 //! - said over links by a member of the people's rooms ([`member`] is what it takes to be one; [`forge`] what such a
-//!   member may try);
+//!   member may try, [`files`] what with files);
 //! - told to whoever takes it for a tracker ([`liar`]), or for somebody else ([`relay`]).
 //!
 //! Adding a habit is one row of the table and one function beside those of its kind.
@@ -16,6 +16,7 @@
 //! said where this node was not.
 
 mod client;
+mod files;
 mod forge;
 mod habits;
 mod liar;

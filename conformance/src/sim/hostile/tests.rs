@@ -294,6 +294,9 @@ const FAULTS: &[(Habit, &[Fault], &[Fault])] = {
         (Habit::ByeAndOn, &[], &[]),
         (Habit::LinkTwice, &[], &[]),
         (Habit::DeafLinks, &[], &[]),
+        (Habit::Offers, &[], &[]),
+        (Habit::Streams, &[], &[]),
+        (Habit::Demands, &[], &[]),
         (Habit::Relays, &[], &[F::UnexpectedKey, F::Oneself]),
     ]
 };
