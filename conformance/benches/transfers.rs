@@ -130,18 +130,12 @@ fn send(path: &Path, mib: u64) -> Sent {
         let arrived = fs::metadata(text(&arrived, "path")).expect("it is there");
         assert_eq!(arrived.len(), mib << 20, "it is whole");
     }
-    let sent = Sent { time, sender_kib: peak_kib(&ana), receiver_kib: peak_kib(&bia) };
+    let peak = |papo: &Papo| papo.process.memory_peak().unwrap_or_default() / 1024;
+    let sent = Sent { time, sender_kib: peak(&ana), receiver_kib: peak(&bia) };
     ana.quit();
     bia.quit();
     fs::remove_dir_all(&received).expect("it was made");
     sent
-}
-
-/// The most memory that a process ever had.
-fn peak_kib(papo: &Papo) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", papo.process.id())).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
-    peak.unwrap_or_default()
 }
 
 // The others.

@@ -148,7 +148,7 @@ fn whatever_strangers_send_to_a_tracker_they_are_gone_in_ten_seconds_with_their_
         assert_eq!(counter(&counters, fault), sent as u64, "{fault}: {counters}");
     }
     talk.stop();
-    if let Some(peak) = tracker.memory_peak() {
+    if let Some(peak) = tracker.process.memory_peak() {
         assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes of memory");
     }
 }
@@ -291,7 +291,7 @@ fn two_thousand_connections_from_one_address_disturb_nobody() {
     assert_eq!(refused + silent, FLOOD as u64, "{counters}");
     assert!(refused >= FLOOD as u64 / 2, "{counters}");
     talk.stop();
-    if let Some(peak) = tracker.memory_peak() {
+    if let Some(peak) = tracker.process.memory_peak() {
         assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes of memory");
     }
 }

@@ -41,7 +41,7 @@ fn whoever_is_logged_in_and_floods_or_never_reads_or_dawdles_harms_nobody_else()
     });
     let mut crowd = crowd.collect::<Vec<_>>();
     let talk = Talk::start(&tracker);
-    let before = tracker.memory_peak();
+    let before = tracker.process.memory_peak();
 
     // A byte a second, of a frame that would be valid.
     let mut slow = crowd.pop().expect("one of many");
@@ -108,7 +108,7 @@ fn whoever_is_logged_in_and_floods_or_never_reads_or_dawdles_harms_nobody_else()
     tracker.wait_counter(Fault::Malformed, 1);
     tracker.wait_counter(Fault::FrameTooLong, 1);
     talk.stop();
-    if let Some((before, after)) = before.zip(tracker.memory_peak()) {
+    if let Some((before, after)) = before.zip(tracker.process.memory_peak()) {
         assert!(after - before < 40 * 1024 * 1024, "{} KiB more", (after - before) / 1024);
     }
 }
@@ -132,7 +132,7 @@ fn whoever_knows_the_password_gets_in_while_others_of_the_same_address_guess() {
     let mut ana = Raw::connect(tracker.address, 1).expect("it listens");
     ana.register("ana", "right").expect("it answers");
     drop(ana);
-    let before = tracker.memory_peak();
+    let before = tracker.process.memory_peak();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let (sender, guessed) = mpsc::channel();
@@ -164,7 +164,7 @@ fn whoever_knows_the_password_gets_in_while_others_of_the_same_address_guess() {
         assert!(matches!(welcome, Ok(FromTracker::Welcome { .. })), "{welcome:?}");
         assert!(took < Duration::from_secs(15), "a peer gives a request up after that; it took {took:?}");
     });
-    if let Some((before, after)) = before.zip(tracker.memory_peak()) {
+    if let Some((before, after)) = before.zip(tracker.process.memory_peak()) {
         assert!(after - before < 40 * 1024 * 1024, "{} KiB more", (after - before) / 1024);
     }
 }

@@ -205,7 +205,7 @@ fn a_hundred_of_five_hundred_who_never_read_delay_nobody_else() {
         }
         assert!(bytes.load(Ordering::Relaxed) > before, "those who read were told nothing");
         over.store(true, Ordering::Relaxed);
-        tracker.memory_peak()
+        tracker.process.memory_peak()
     });
     let (p99_reading, half_reading) = p99_and_median(&mut times_reading);
     let (p99_deaf, half_deaf) = p99_and_median(&mut times_deaf);

@@ -301,6 +301,35 @@ fn a_directory_arrives_with_all_that_is_in_it_but_links_which_are_named() {
     assert_eq!(two.received_at_the_end(), ["projeto novo", "projeto novo (1)"]);
 }
 
+#[test]
+fn a_tree_of_five_thousand_files_arrives() {
+    let mut two = Two::new();
+    let top = two.place.path().join("many");
+    for number in 0..5_000 {
+        let directory = top.join(format!("{}/{}", number / 1_000, number / 100));
+        fs::create_dir_all(&directory).expect("made");
+        fs::write(directory.join(format!("{number}.txt")), format!("{number:0$}", number % 300)).expect("written");
+    }
+    let (here, there) = two.offer_path(&top);
+    let arrived = two.accept(here, there);
+    assert_eq!(tree(&arrived), tree(&top));
+    assert_eq!(two.received_at_the_end(), ["many"]);
+}
+
+#[test]
+fn a_large_file_needs_no_more_memory_than_a_small_one() {
+    let mut two = Two::new();
+    let (path, here, there) = two.offer("large.bin", by_form(64, 1_024) << 20);
+    let arrived = two.accept(here, there);
+    assert_same(&path, &arrived);
+    for papo in [&two.ana, &two.bia] {
+        if let Some(peak) = papo.process.memory_peak() {
+            tell(format_args!("{} had {} KiB at most", papo.user(), peak / 1024));
+            assert!(peak < 32 << 20, "{} had {peak} bytes", papo.user());
+        }
+    }
+}
+
 /// How far a transfer is, as `/transfers` says.
 #[track_caller]
 fn state(papo: &mut Papo, transfer: u64) -> String {

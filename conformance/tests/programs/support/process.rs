@@ -43,6 +43,13 @@ impl Process {
         self.child.id()
     }
 
+    /// The largest memory that it had so far, in bytes, where the system tells.
+    pub(crate) fn memory_peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    }
+
     /// Writes one line to its input.
     pub(crate) fn write_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("its input is still open");

@@ -145,13 +145,6 @@ impl Tracker {
             .wait(BOUND, |lines| lines.get(before..)?.iter().find(|line| line.contains(", sessions ")).cloned())
             .unwrap_or_else(|| panic!("no counters came\n{}", self.process.story()))
     }
-
-    /// The largest memory that it had so far, in bytes, where the system tells.
-    pub(crate) fn memory_peak(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
-    }
 }
 
 /// How often this happened, in a line of counters: `…: 3 SENTENCE, 1 SENTENCE`.
