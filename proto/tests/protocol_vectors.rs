@@ -454,6 +454,7 @@ fn every_message_of_a_link_has_the_document_s_bytes() {
         ToPeer::Pause { transfer, paused: true },
         ToPeer::Refuse { transfer, reason: Reason::Full },
         ToPeer::Withdraw { transfer, reason: Reason::Changed },
+        ToPeer::Status { status: Status::Away, text: text("almoço") },
     ]);
 }
 

@@ -166,7 +166,8 @@ fn of_transfer(choices: &mut Cursor<'_>, offered: &[TransferId]) -> ToPeer {
         4 | 5 => ToPeer::Chunk { stream, offset, bytes: Chunk::new(choices.bytes(40)).unwrap_or_default() },
         6 => ToPeer::Credit { stream, up_to: offset },
         7 => ToPeer::End { stream, sha256: prefix },
-        8 => match choices.below(3) {
+        8 => match choices.below(4) {
+            3 => ToPeer::Status { status: choices.pick(Status::ALL), text: StatusText::default() },
             0 => ToPeer::Whole { transfer },
             1 => ToPeer::Refuse { transfer, reason: choices.pick(Reason::ALL) },
             _ => ToPeer::Withdraw { transfer, reason: choices.pick(Reason::ALL) },
@@ -238,7 +239,8 @@ impl World {
             | ToPeer::Whole { .. }
             | ToPeer::Pause { .. }
             | ToPeer::Refuse { .. }
-            | ToPeer::Withdraw { .. } => {}
+            | ToPeer::Withdraw { .. }
+            | ToPeer::Status { .. } => {}
         }
     }
 

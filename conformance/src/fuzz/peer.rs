@@ -556,7 +556,8 @@ impl Story {
             | ToPeer::Whole { .. }
             | ToPeer::Pause { .. }
             | ToPeer::Refuse { .. }
-            | ToPeer::Withdraw { .. } => {}
+            | ToPeer::Withdraw { .. }
+            | ToPeer::Status { .. } => {}
         }
     }
 

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use super::{
     change::{Change, Realm},
     interface::{Credentials, Note, Notice, PeerSeen, Problem, Request, RoomSeen, Target},
+    link::Link,
     machine::{Draining, Out, Peer},
     people::{Person, PersonId},
     session::{Asked, Stage},
 };
 use crate::{
     identity::verification_digits,
+    machine::ConnId,
     names::Name,
     time::Time,
     wire::{
@@ -38,6 +40,10 @@ impl Peer {
                 self.ask_plain(now, token, |request| ToTracker::SetPlaintext { request, open })
             }
             Request::Status { status: Status::Offline, .. } => self.outcome(token, Some(Problem::OutOfRange)),
+            Request::Status { status, text } if self.session.address.is_none() => {
+                self.set_own_status(status, text);
+                self.outcome(token, None);
+            }
             Request::Status { status, text } => {
                 let asked = Asked::Status { token, status, text: text.clone() };
                 self.ask_tracker(now, token, asked, |request| ToTracker::SetStatus { request, status, text });
@@ -424,6 +430,38 @@ impl Peer {
         self.say_to_peer(conn, ToPeer::Ping { nonce });
     }
 
+    /// This peer is that to others from now on.
+    pub(super) fn set_own_status(&mut self, status: Status, text: StatusText) {
+        self.session.own_status = (status, text);
+        for conn in self.links.all_up().map(|(_, conn)| conn).collect::<Vec<_>>() {
+            self.say_status(conn);
+        }
+    }
+
+    /// A link stands: whoever no tracker tells it is told what this peer is, where that is worth a word.
+    pub(super) fn tell_status(&mut self, conn: ConnId) {
+        if self.session.own_status != (Status::Online, StatusText::default()) {
+            self.say_status(conn);
+        }
+    }
+
+    fn say_status(&mut self, conn: ConnId) {
+        let known_by_label = |link: &Link| link.person.as_ref().is_some_and(|id| id.0 == Realm::Lan);
+        if self.links.find(conn).is_some_and(known_by_label) {
+            let (status, text) = self.session.own_status.clone();
+            self.say_to_peer(conn, ToPeer::Status { status, text });
+        }
+    }
+
+    /// The other end says what it is. Of an account its tracker says that.
+    pub(super) fn on_status(&mut self, conn: ConnId, status: Status, text: StatusText) {
+        if let Some(link) = self.links.find_mut(conn)
+            && link.person.as_ref().is_some_and(|id| id.0 == Realm::Lan)
+        {
+            link.status = (status, text);
+        }
+    }
+
     fn seen(&self, id: &PersonId, person: &Person) -> PeerSeen {
         let link = person.pinned.and_then(|key| self.links.up(&key)).and_then(|conn| self.links.find(conn));
         // What the tracker told before it was lost may not hold any more.
@@ -431,7 +469,7 @@ impl Peer {
         // A link stands, and the tracker does not tell of a session: what it told before is over.
         let (status, status_text) = match (link, person.online) {
             (None, _) if !online => (Status::Offline, person.status_text.clone()),
-            (Some(_), false) => (Status::Online, StatusText::default()),
+            (Some(link), false) => link.status.clone(),
             (_, _) => (person.status, person.status_text.clone()),
         };
         let reachable = online || link.is_some();
@@ -615,7 +653,10 @@ impl Peer {
         PeerSeen {
             user: self.me.clone(),
             address: self.claimed().iter().copied().find(|address| !address.ip().is_unspecified()),
-            status: if self.session.up().is_some() { self.session.own_status.0 } else { Status::Offline },
+            status: match self.session.address.is_none() || self.session.up().is_some() {
+                true => self.session.own_status.0,
+                false => Status::Offline,
+            },
             status_text: self.session.own_status.1.clone(),
             room: None,
             last_seen: self.wall_now(now),

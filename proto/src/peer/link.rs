@@ -23,6 +23,7 @@ use crate::{
     wire::{
         peer::Have,
         room::{EntryId, RoomId},
+        tracker::{Status, StatusText},
     },
 };
 
@@ -112,6 +113,8 @@ pub struct Link {
     pub awaits_turn: bool,
     /// Pings under way: nonce, request, when.
     pub pings: BTreeMap<u64, (u64, Time)>,
+    /// What the other end says that it is, to whom no tracker tells it.
+    pub status: (Status, StatusText),
     /// Whether it is read.
     pub reading: bool,
 }
@@ -119,7 +122,7 @@ pub struct Link {
 impl Link {
     /// A connection at its start.
     #[must_use]
-    pub const fn new(now: Time, stage: Stage, dialled: bool, remote: SocketAddr) -> Self {
+    pub fn new(now: Time, stage: Stage, dialled: bool, remote: SocketAddr) -> Self {
         Self {
             stage,
             channel: None,
@@ -141,6 +144,7 @@ impl Link {
             wants_write: false,
             awaits_turn: false,
             pings: BTreeMap::new(),
+            status: (Status::Online, StatusText::default()),
             reading: true,
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     wire::{
         peer::{Have, PrivateMessage, Scope, ToPeer},
         room::{Body, Entry, RoomId, Said, SignedEntry},
+        tracker::Status,
     },
 };
 
@@ -279,7 +280,10 @@ impl Peer {
             | ToPeer::Pause { .. }
             | ToPeer::Refuse { .. }
             | ToPeer::Withdraw { .. } => self.on_transfer_message(now, conn, key, &person.1, message, out),
-            ToPeer::Hello { .. } | ToPeer::Bye { .. } => self.cut(now, conn, Fault::Unexpected, out),
+            ToPeer::Status { status: Status::Offline, .. } | ToPeer::Hello { .. } | ToPeer::Bye { .. } => {
+                self.cut(now, conn, Fault::Unexpected, out);
+            }
+            ToPeer::Status { status, text } => self.on_status(conn, status, text),
         }
     }
 

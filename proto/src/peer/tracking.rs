@@ -568,7 +568,7 @@ impl Peer {
                 self.outcome(token, None);
             }
             (Asked::Status { token, status, text }, Answer::Done) => {
-                self.session.own_status = (status, text);
+                self.set_own_status(status, text);
                 self.outcome(token, None);
             }
             (Asked::Plain { token } | Asked::Enter { token, .. }, Answer::Done) => self.outcome(token, None),

@@ -7,7 +7,7 @@
 use super::{
     codec::{List, Malformed, Reader, Wire, wire_enum, wire_struct},
     room::{EntryId, PARENTS_MAX, RoomId, Said, SignedEntry},
-    tracker::Goodbye,
+    tracker::{Goodbye, Status, StatusText},
     transfer::{Chunk, Hash, Offer, Reason, TransferId},
 };
 use crate::{identity::Key, names::Name, time::Wall};
@@ -129,6 +129,8 @@ wire_enum! {
         17 = Refuse { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
         /// The sender of this does not send it any longer; answered by a `Refuse`.
         18 = Withdraw { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
+        /// What the sender is to whom no tracker tells it.
+        19 = Status { /** All but offline. */ status: Status, /** In its own words. */ text: StatusText, },
     }
 }
 
@@ -189,11 +191,12 @@ mod tests {
         check(&ToPeer::Private { message }, "07 0000000000000001 0000000000000002 01 0000000000000003 0000");
         check(&ToPeer::PrivateAck { have: Have::default() }, &format!("08 {nothing}"));
         check(&ToPeer::Bye { reason: Goodbye::Quit }, "09 00");
+        check(&ToPeer::Status { status: Status::Online, text: StatusText::default() }, "13 00 0000");
     }
 
     #[test]
     fn other_kinds_scopes_and_bodies_are_malformed() {
-        for kind in [0, 19, 255] {
+        for kind in [0, 20, 255] {
             assert_eq!(ToPeer::from_bytes(&[kind]), Err(Malformed::Kind(kind)));
         }
         assert_eq!(Scope::from_bytes(&[2]), Err(Malformed::Kind(2)));

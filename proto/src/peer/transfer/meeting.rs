@@ -92,7 +92,8 @@ impl Peer {
             | ToPeer::EntryAck { .. }
             | ToPeer::Private { .. }
             | ToPeer::PrivateAck { .. }
-            | ToPeer::Bye { .. } => self.cut(now, conn, Fault::Unexpected, out),
+            | ToPeer::Bye { .. }
+            | ToPeer::Status { .. } => self.cut(now, conn, Fault::Unexpected, out),
         }
     }
 
