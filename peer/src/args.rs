@@ -3,22 +3,16 @@
 //! An argument counts more than the file. Whatever is wrong is one sentence for the person who started the program.
 //! A password is never an argument: every user of a machine sees those.
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-    net::SocketAddr,
-    num::NonZeroU16,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf};
 
 use clap::Parser;
-use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use papo_proto::{
     identity::Key,
     names::Name,
     peer::interface::TrackerAddress,
     wire::tracker::{PasswordHash, TOKEN_BYTES_MAX, Token},
 };
+use papo_tracker::settings::{SettingsError, default_data, read_config, read_secret};
 use serde::Deserialize;
 
 use crate::frontend::terminal::colour::Theme;
@@ -39,8 +33,6 @@ const PASSWORD_VARIABLE: &str = "PAPO_PASSWORD";
 const TOKEN_VARIABLE: &str = "PAPO_REGISTRATION_TOKEN";
 /// Nobody is waited for longer, in seconds: a year.
 const WAIT_MAX: u64 = 366 * 86_400;
-/// No file of a secret is longer.
-const SECRET_BYTES_MAX: u64 = 4096;
 
 /// Chat with the people of a LAN or of your own group, from peer to peer and encrypted end to end.
 #[derive(Debug, Parser)]
@@ -217,18 +209,10 @@ pub(crate) struct Settings {
 /// What is wrong with how the program was started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
-    #[error("the configuration {} can't be read: {why}", path.display())]
-    Config { path: PathBuf, why: String },
-    #[error("there is no home directory to keep data in: name a directory with --data")]
-    NoHome,
-    #[error("{} can't be read: {error}", path.display())]
-    Secret { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("the password is empty")]
     EmptyPassword,
-    #[error("{} holds more than one line: a password or token stands alone in its file", path.display())]
-    SecretLines { path: PathBuf },
-    #[error("{} holds more than {SECRET_BYTES_MAX} bytes: that is no password or token", path.display())]
-    SecretTooLong { path: PathBuf },
     #[error("the registration token must have 1 to {TOKEN_BYTES_MAX} bytes on one line")]
     BadToken,
     #[error("--host runs a tracker of its own, so --tracker makes no sense beside it")]
@@ -241,8 +225,8 @@ impl Arguments {
     /// The settings that follow from these arguments, the file that they name, and the environment, whose variables
     /// `variable` gives.
     pub(crate) fn into_settings(self, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, UsageError> {
-        let config = self.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
-        let wrong = |why| UsageError::Config { path: self.config.clone().unwrap_or_default(), why };
+        let config: Config = self.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
+        let wrong = |why| SettingsError::Config { path: self.config.clone().unwrap_or_default(), why };
         // Whichever of the two the command line names, it does not meet the other one in the file.
         let (tracker, host) = if self.tracker.is_some() || self.host.is_some() {
             (self.tracker, self.host)
@@ -284,7 +268,7 @@ impl Arguments {
             any_port: listen.is_none(),
             lan_port: lan.then_some(lan_port),
             listen: listen.unwrap_or_else(|| LISTEN.parse().expect("the default is an address")),
-            data: self.data.or(config.data).map_or_else(default_data, Ok)?,
+            data: self.data.or(config.data).map_or_else(|| default_data("papo"), Ok)?,
             received_dir: self.received_dir.or(config.received_dir).unwrap_or_else(|| RECEIVED.into()),
             auto_accept: self.auto_accept.or(config.auto_accept).unwrap_or_default(),
             theme: self.theme.or(config.theme).unwrap_or_default().allowed(variable("NO_COLOR").as_deref()),
@@ -294,35 +278,6 @@ impl Arguments {
             task: self.task,
         })
     }
-}
-
-fn read_config(path: &Path) -> Result<Config, UsageError> {
-    let wrong = |why: String| UsageError::Config { path: path.to_owned(), why };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
-        wrong(format!("line {line}: {}", error.message().replace('\n', " ")))
-    })
-}
-
-fn default_data() -> Result<PathBuf, UsageError> {
-    Xdg::new().map(|xdg| xdg.data_dir().join("papo")).map_err(|_| UsageError::NoHome)
-}
-
-/// What stands in a file, without the line break at its end.
-fn read_secret(path: &Path) -> Result<String, UsageError> {
-    let failed = |error| UsageError::Secret { path: path.to_owned(), error };
-    let mut text = String::new();
-    File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text)).map_err(failed)?;
-    if text.len() as u64 > SECRET_BYTES_MAX {
-        return Err(UsageError::SecretTooLong { path: path.to_owned() });
-    }
-    // A newline that an editor leaves, or an echo too many, is no part of it.
-    let line = text.trim_end_matches(['\n', '\r']);
-    if line.contains(['\n', '\r']) {
-        return Err(UsageError::SecretLines { path: path.to_owned() });
-    }
-    Ok(line.to_owned())
 }
 
 /// `HOST[:PORT][#FINGERPRINT]`; an IPv6 address stands in brackets.
@@ -504,7 +459,7 @@ mod tests {
         let token = settings(&["--data", "d", "--token-file", &file("a\tb")], &[]);
         assert!(matches!(token, Err(UsageError::BadToken)));
         let missing = settings(&["--data", "d", "--password-file", "/nonexistent/x"], &[]);
-        assert!(matches!(missing, Err(UsageError::Secret { .. })));
+        assert!(matches!(missing, Err(UsageError::Settings(SettingsError::Secret { .. }))));
         assert!(refused(&["--password", "x"]));
     }
 

@@ -2,14 +2,11 @@
 //!
 //! An argument counts more than the file. Whatever is wrong is one sentence for the person who started the program.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
-use etcetera::base_strategy::{BaseStrategy as _, Xdg};
 use papo_proto::{tracker::Registration, wire::tracker::TOKEN_BYTES_MAX};
+use papo_tracker::settings::{SettingsError, default_data, read_config, read_secret};
 use serde::Deserialize;
 
 /// Where a tracker listens when it is not told.
@@ -88,18 +85,14 @@ pub(crate) struct Settings {
 /// What is wrong with how the program was started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
-    #[error("the configuration {} cannot be read: {why}", path.display())]
-    Config { path: PathBuf, why: String },
-    #[error("there is no home directory to keep data in: name a directory with --data")]
-    NoHome,
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error(
         "--registration token needs a token: name its file with --registration-token-file, or set {TOKEN_VARIABLE}"
     )]
     NoToken,
     #[error("--registration-token-file is of use with --registration token only")]
     UselessToken,
-    #[error("the token file {} cannot be read: {error}", path.display())]
-    TokenFile { path: PathBuf, error: std::io::Error },
     #[error("the registration token must have 1 to {TOKEN_BYTES_MAX} bytes of text on one line")]
     BadToken,
 }
@@ -107,10 +100,10 @@ pub(crate) enum UsageError {
 impl Arguments {
     /// The settings that follow from these arguments, the file that they name, and the environment.
     pub(crate) fn into_settings(self) -> Result<Settings, UsageError> {
-        let config = self.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
+        let config: Config = self.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
         let default = || vec![LISTEN.parse().expect("the default is an address")];
         let listen = [self.listen, config.listen].into_iter().find(|listen| !listen.is_empty()).unwrap_or_else(default);
-        let data = self.data.or(config.data).map_or_else(default_data, Ok)?;
+        let data = self.data.or(config.data).map_or_else(|| default_data("papo-tracker"), Ok)?;
         let token_file = self.registration_token_file.or(config.registration_token_file);
         let registration = match self.registration.or(config.registration).unwrap_or(Policy::Open) {
             Policy::Token => Registration::Token(read_token(token_file)?),
@@ -129,27 +122,13 @@ impl Arguments {
     }
 }
 
-fn read_config(path: &Path) -> Result<Config, UsageError> {
-    let wrong = |why: String| UsageError::Config { path: path.to_owned(), why };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
-        wrong(format!("line {line}: {}", error.message().replace('\n', " ")))
-    })
-}
-
-fn default_data() -> Result<PathBuf, UsageError> {
-    Xdg::new().map(|xdg| xdg.data_dir().join("papo-tracker")).map_err(|_| UsageError::NoHome)
-}
-
 fn read_token(file: Option<PathBuf>) -> Result<String, UsageError> {
-    let text = match file {
-        Some(path) => std::fs::read_to_string(&path).map_err(|error| UsageError::TokenFile { path, error })?,
+    let token = match file {
+        Some(path) => read_secret(&path)?,
         None => std::env::var(TOKEN_VARIABLE).map_err(|_| UsageError::NoToken)?,
     };
-    let token = text.trim_end_matches(['\r', '\n']);
     let fits = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX && !token.contains(['\r', '\n']);
-    if fits { Ok(token.to_owned()) } else { Err(UsageError::BadToken) }
+    if fits { Ok(token) } else { Err(UsageError::BadToken) }
 }
 
 #[cfg(test)]
@@ -189,7 +168,7 @@ mod tests {
         for text in ["relay-tcp = '127.0.0.1:1'", "listen = 'everywhere'", "="] {
             std::fs::write(&config, text).expect("written");
             let error = settings(&["--config", config.to_str().expect("text")]).expect_err("not valid");
-            assert!(error.to_string().contains("tracker.toml cannot be read: "), "{error}");
+            assert!(error.to_string().contains("tracker.toml can't be read: "), "{error}");
         }
         assert!(Arguments::try_parse_from(["papo-tracker", "--relay-tcp", "127.0.0.1:1"]).is_err());
     }
@@ -204,7 +183,8 @@ mod tests {
             settings(&["--registration", "token", "--registration-token-file", path]).map(|it| it.registration)
         };
         assert_eq!(token("segredo\n").expect("valid"), Registration::Token("segredo".to_owned()));
-        for bad in ["", "\n", "a\nb", &"x".repeat(TOKEN_BYTES_MAX + 1)] {
+        assert!(matches!(token("a\nb"), Err(UsageError::Settings(SettingsError::SecretLines { .. }))));
+        for bad in ["", "\n", &"x".repeat(TOKEN_BYTES_MAX + 1)] {
             assert!(matches!(token(bad), Err(UsageError::BadToken)), "{bad:?}");
         }
         assert!(token(&"x".repeat(TOKEN_BYTES_MAX)).is_ok());

@@ -3,6 +3,7 @@
 //! - [`Hosting`]: a data directory, opened and checked, and the machine with everything that belongs to it.
 //! - [`store`]: accounts, rooms and rosters in SQLite.
 //! - [`passwords`]: checked by Argon2id.
+//! - [`settings`]: files that settings stand in, read alike by both programs.
 //!
 //! The tracker itself is [`papo_proto::tracker`]; the reactor that drives it is [`papo_runtime_mio`]. What is here only
 //! connects them.
@@ -10,6 +11,7 @@
 //! Invariant: nothing is written to a database that is not this program's, is newer than it, or is damaged.
 
 pub mod passwords;
+pub mod settings;
 pub mod store;
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
@@ -77,14 +79,12 @@ impl Hosting {
         let path = dir.path().join(DATABASE);
         let (secret, is_new) = dir.secret(IDENTITY)?;
         let (database, state) = Database::open(&path, dir)?;
+        let identity = Identity::from_secret(&secret);
         let start = Start {
-            seed: random_seed(),
             limits: options.limits,
-            identity: Identity::from_secret(&secret),
-            listen: options.listen,
             registration: options.registration,
-            dummy_verifier: passwords::dummy(random_seed().0)?,
             state,
+            ..Start::new(random_seed(), identity, options.listen, passwords::dummy(random_seed().0)?)
         };
         Ok(Self { start, database, is_new })
     }
