@@ -51,10 +51,8 @@ impl World {
 
     /// Asks a peer for something; its number.
     pub fn ask(&mut self, node: NodeId, request: Request) -> u64 {
-        let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
-        let token = *next_token;
-        *next_token += 1;
-        self.command(node, Command::Ask { token, request });
+        let token = self.ask_unsettled(node, request);
+        self.settle();
         token
     }
 
@@ -66,12 +64,13 @@ impl World {
         })
     }
 
-    /// Asks for something, and nothing is handled yet.
-    pub fn ask_unsettled(&mut self, node: NodeId, request: Request) {
+    /// Asks for something, and nothing is handled yet; its number.
+    pub fn ask_unsettled(&mut self, node: NodeId, request: Request) -> u64 {
         let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
         let token = *next_token;
         *next_token += 1;
         self.queue.push_back(Step::Command(node, Command::Ask { token, request }));
+        token
     }
 
     /// Asks for something that must be done at once.
@@ -104,10 +103,7 @@ impl World {
     /// Asks two peers at the same instant.
     pub fn ask_both(&mut self, one: (NodeId, Request), other: (NodeId, Request)) {
         for (node, request) in [one, other] {
-            let Kind::Peer { next_token, .. } = &mut self.nodes[node].kind else { panic!("not a peer") };
-            let token = *next_token;
-            *next_token += 1;
-            self.queue.push_back(Step::Command(node, Command::Ask { token, request }));
+            self.ask_unsettled(node, request);
         }
         self.settle();
     }
