@@ -487,16 +487,7 @@ pub(crate) use {hexadecimal, wire_choice, wire_enum, wire_struct};
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check<T: Wire + PartialEq + std::fmt::Debug>(value: &T, hex: &str) {
-        assert_eq!(crate::hex::encode(&value.to_bytes()), hex);
-        assert_eq!(T::from_bytes(&value.to_bytes()).as_ref(), Ok(value));
-        for cut in 0..value.to_bytes().len() {
-            assert!(T::from_bytes(&value.to_bytes()[..cut]).is_err(), "cut at {cut}");
-        }
-        assert_eq!(T::from_bytes(&[&value.to_bytes()[..], &[0]].concat()), Err(Malformed::Trailing));
-    }
+    use crate::wire::vectors::check;
 
     #[test]
     fn every_field_has_one_encoding() {

@@ -18,3 +18,5 @@ pub mod peer;
 pub mod room;
 pub mod tracker;
 pub mod transfer;
+#[cfg(test)]
+mod vectors;

@@ -139,20 +139,11 @@ mod tests {
     use super::*;
     use crate::{
         identity::Identity,
-        wire::room::{Body, Entry, Parents},
+        wire::{
+            room::{Body, Entry, Parents},
+            vectors::check,
+        },
     };
-
-    /// `hex` may have spaces between its fields.
-    #[track_caller]
-    fn check<T: Wire + PartialEq + std::fmt::Debug>(value: &T, hex: &str) {
-        let bytes = crate::hex::decode(&hex.replace(' ', "")).expect("hexadecimal");
-        assert_eq!(crate::hex::encode(&value.to_bytes()), crate::hex::encode(&bytes));
-        assert_eq!(T::from_bytes(&bytes).as_ref(), Ok(value));
-        for cut in 0..bytes.len() {
-            assert_eq!(T::from_bytes(&bytes[..cut]), Err(Malformed::Short), "cut at {cut}");
-        }
-        assert_eq!(T::from_bytes(&[&bytes[..], &[0]].concat()), Err(Malformed::Trailing));
-    }
 
     /// PROTOCOL.md's vectors have the fullest messages; these are the emptiest.
     #[test]
