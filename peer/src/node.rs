@@ -138,19 +138,16 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
         register,
         token: settings.token.clone(),
     });
+    let identity = Identity::from_secret(&secret);
     let start = Start {
-        seed: random_seed(),
-        identity: Identity::from_secret(&secret),
-        name: settings.user.clone(),
-        listen: settings.listen,
+        limits: limits.clone(),
         any_port: settings.any_port,
         auto_accept: settings.auto_accept == AutoAccept::Verified,
         lan: settings.lan_port.map(|port| Lan { port, hosts_tracker: hosting.as_ref().map(|hosted| hosted.listen) }),
         tracker,
         trust_new: settings.trust_new,
         credentials,
-        state,
-        limits: limits.clone(),
+        ..Start::new(random_seed(), identity, settings.user.clone(), settings.listen, state)
     };
     let recorder = settings.record.as_deref().map(|path| record_into(path, &start)).transpose()?;
 
@@ -175,15 +172,17 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     });
     let signalled = Arc::new(AtomicBool::new(false));
     listen_to_signals(signals, face, Arc::clone(&inbox), Arc::clone(&screen), Arc::clone(&signalled), peer.clone());
-    let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer, shown };
+    let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer };
     let history = directory.path().join("history");
     let code = match (face, errand) {
         (Face::Task { json, bars }, Some(errand)) => {
             start_frontend(move || Ok(run::run(wiring, errand, Telling { json, bars }, io::stdout())))
         }
-        (Face::Terminal, _) => start_frontend(move || terminal::run(wiring, &screen, settings.theme, history, paths)),
+        (Face::Terminal, _) => {
+            start_frontend(move || terminal::run(wiring, shown, &screen, settings.theme, history, paths))
+        }
         (Face::Plain | Face::Json | Face::Task { .. }, _) => {
-            start_frontend(move || Ok(piped::run(wiring, face == Face::Json, io::stdout())))
+            start_frontend(move || Ok(piped::run(wiring, shown, face == Face::Json, io::stdout())))
         }
     };
     let ran = reactor.run();

@@ -32,16 +32,17 @@ pub(crate) mod terminal;
 use std::{
     io,
     sync::{Arc, mpsc::Receiver},
+    time::Duration,
 };
 
 use papo_proto::peer::Command;
 use papo_runtime_mio::Handle;
 
-use crate::store::Shown;
-use inbox::Inbox;
-use session::Session;
+use event::{Event, Trouble};
+use inbox::{Inbox, Next};
+use session::{EXIT_FAILURE, Effect, Session};
 
-/// What both frontends are given.
+/// What every frontend is given.
 #[derive(Debug)]
 pub(crate) struct Wiring {
     /// What decides.
@@ -50,8 +51,41 @@ pub(crate) struct Wiring {
     pub(crate) inbox: Arc<Inbox>,
     /// Reaches the peer.
     pub(crate) peer: Handle<Command>,
-    /// How far what was received has been shown.
-    pub(crate) shown: Shown,
+}
+
+impl Wiring {
+    /// Waits until something happens: what is to be done then. `None` when nothing happened in time.
+    ///
+    /// # Errors
+    /// How it ended, when nothing will happen any more.
+    fn next_effects(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<Effect>>, Ended> {
+        let input = match self.inbox.next(timeout) {
+            Next::Input(input) => *input,
+            Next::Nothing => {
+                self.reopen();
+                return Ok(None);
+            }
+            Next::Ended => return Err(Ended { code: EXIT_FAILURE, abandoned: false }),
+        };
+        let mut effects = self.session.handle(input);
+        let dropped = self.inbox.take_dropped();
+        if dropped > 0 {
+            effects.push(Effect::Show(Event::Trouble(Trouble::NotShown(dropped))));
+        }
+        Ok(Some(effects))
+    }
+
+    /// Tells the peer something. One that has ended needs no telling.
+    fn tell(&self, command: Command) {
+        if self.peer.send(command).is_err() {
+            log::debug!("the peer has ended already");
+        }
+    }
+
+    /// After something was taken from the inbox: lets the links be read again where they are not.
+    fn reopen(&self) {
+        self.inbox.open_if_drained(|| self.peer.try_send(Command::Output { open: true }).is_ok());
+    }
 }
 
 /// How a frontend ended.
@@ -61,18 +95,6 @@ pub(crate) struct Ended {
     pub(crate) code: u8,
     /// It did not wait for the peer.
     pub(crate) abandoned: bool,
-}
-
-/// Tells the peer something. One that has ended needs no telling.
-fn tell(peer: &Handle<Command>, command: Command) {
-    if peer.send(command).is_err() {
-        log::debug!("the peer has ended already");
-    }
-}
-
-/// After something was taken from the inbox: lets the links be read again where they are not.
-fn reopen(inbox: &Inbox, peer: &Handle<Command>) {
-    inbox.open_if_drained(|| peer.try_send(Command::Output { open: true }).is_ok());
 }
 
 /// Reads the next line only when it is told to.

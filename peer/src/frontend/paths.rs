@@ -99,31 +99,31 @@ mod tests {
     use super::*;
 
     fn paths() -> Paths {
-        Paths { start: "/work/here".into(), home: Some("/home/ana".into()) }
+        Paths { start: "/srv/here".into(), home: Some("/home/ana".into()) }
     }
 
     #[test]
     fn a_path_is_what_was_typed_from_the_start_or_from_home_with_or_without_quotes() {
         for (typed, meant) in [
-            ("film.mkv", "/work/here/film.mkv"),
-            ("  two  words.txt ", "/work/here/two  words.txt"),
-            ("\"two words\"", "/work/here/two words"),
-            ("'it''s'", "/work/here/it''s"),
-            ("\"not closed", "/work/here/not closed"),
-            ("./\"quoted\"", "/work/here/\"quoted\""),
+            ("film.mkv", "/srv/here/film.mkv"),
+            ("  two  words.txt ", "/srv/here/two  words.txt"),
+            ("\"two words\"", "/srv/here/two words"),
+            ("'it''s'", "/srv/here/it''s"),
+            ("\"not closed", "/srv/here/not closed"),
+            ("./\"quoted\"", "/srv/here/\"quoted\""),
             ("~", "/home/ana"),
             ("~/a b", "/home/ana/a b"),
             ("'~/a'", "/home/ana/a"),
-            ("~bia/a", "/work/here/~bia/a"),
-            ("a/~", "/work/here/a/~"),
+            ("~bia/a", "/srv/here/~bia/a"),
+            ("a/~", "/srv/here/a/~"),
             ("/etc/hosts", "/etc/hosts"),
-            ("../x/./y/", "/work/x/y"),
-            (".", "/work/here"),
+            ("../x/./y/", "/srv/x/y"),
+            (".", "/srv/here"),
             ("/../..", "/"),
         ] {
             assert_eq!(paths().typed(typed), Path::new(meant), "{typed}");
         }
-        assert_eq!(Paths { home: None, ..paths() }.typed("~/a"), Path::new("/work/here/~/a"));
+        assert_eq!(Paths { home: None, ..paths() }.typed("~/a"), Path::new("/srv/here/~/a"));
     }
 
     #[test]

@@ -12,13 +12,11 @@ use std::{
 
 use super::{
     Ended, Turns, Wiring,
-    event::{Event, Trouble},
-    inbox::{Inbox, Next},
+    event::Trouble,
+    inbox::Inbox,
     is_closed, json, number_of, plain,
     progress::Transfers,
-    reopen,
-    session::{EXIT_FAILURE, Effect, Input},
-    tell,
+    session::{Effect, Input},
 };
 use crate::store::Shown;
 
@@ -30,31 +28,22 @@ const WRITE_BYTES: usize = 32 * 1024;
 const RETRY: Duration = Duration::from_millis(50);
 
 /// Runs until the peer has ended, or the second signal.
-pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ended {
-    let Wiring { mut session, inbox, peer, mut shown } = wiring;
+pub(crate) fn run(mut wiring: Wiring, mut shown: Shown, as_json: bool, mut output: impl Write) -> Ended {
     let (turn, turns) = mpsc::channel();
-    let lines = Arc::clone(&inbox);
+    let lines = Arc::clone(&wiring.inbox);
     // It ends with the process: nothing can be done about a read that waits.
     thread::spawn(move || read_lines(io::stdin().lock(), &turns, &lines));
     let mut transfers = Transfers::default();
     let mut open = true;
     let mut page = Page::default();
     loop {
-        let timeout = inbox.is_closed().then_some(RETRY);
-        let input = match inbox.next(timeout) {
-            Next::Input(input) => *input,
-            Next::Nothing => {
-                reopen(&inbox, &peer);
-                continue;
-            }
-            Next::Ended => return Ended { code: EXIT_FAILURE, abandoned: false },
+        let timeout = wiring.inbox.is_closed().then_some(RETRY);
+        let effects = match wiring.next_effects(timeout) {
+            Ok(Some(effects)) => effects,
+            Ok(None) => continue,
+            Err(ended) => return ended,
         };
         let mut leave = None;
-        let mut effects = session.handle(input);
-        let dropped = inbox.take_dropped();
-        if dropped > 0 {
-            effects.push(Effect::Show(Event::Trouble(Trouble::NotShown(dropped))));
-        }
         for effect in effects {
             match effect {
                 Effect::Show(event) => {
@@ -62,11 +51,11 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
                         json::lines(&event)
                     } else {
                         let told = transfers.told(Instant::now(), event.clone());
-                        told.map_or_else(String::new, |told| plain::lines(&told, session.me()))
+                        told.map_or_else(String::new, |told| plain::lines(&told, wiring.session.me()))
                     };
                     page.push(&lines, number_of(&event));
                 }
-                Effect::Tell(command) => tell(&peer, command),
+                Effect::Tell(command) => wiring.tell(command),
                 // The reader is gone when the input has ended.
                 Effect::Next => drop(turn.send(())),
                 // Nothing is completed here, and nobody asked.
@@ -75,20 +64,20 @@ pub(crate) fn run(wiring: Wiring, as_json: bool, mut output: impl Write) -> Ende
                 Effect::Abandon(code) => leave = Some(Ended { code, abandoned: true }),
             }
         }
-        if open && (leave.is_some() || page.text.len() >= WRITE_BYTES || inbox.is_empty()) {
+        if open && (leave.is_some() || page.text.len() >= WRITE_BYTES || wiring.inbox.is_empty()) {
             if let Err(error) = page.write(&mut output, |number| note_shown(&mut shown, number)) {
                 open = false;
                 if !is_closed(&error) {
                     log::error!("the output can't be written: {error}");
                 }
-                inbox.push(Input::OutputClosed);
+                wiring.inbox.push(Input::OutputClosed);
             }
             page.clear();
         }
         if !open {
             page.clear();
         }
-        reopen(&inbox, &peer);
+        wiring.reopen();
         if let Some(ended) = leave {
             return ended;
         }
@@ -202,6 +191,7 @@ fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<String, Troub
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frontend::inbox::Next;
 
     fn lines(input: &[u8]) -> Vec<Result<String, Trouble>> {
         // A small buffer: lines are longer than what one read gives.

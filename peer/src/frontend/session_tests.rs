@@ -21,7 +21,7 @@ fn listen() -> SocketAddr {
 }
 
 fn setup(terminal: bool, tracker: bool) -> Setup {
-    let paths = Paths { start: "/work".into(), home: Some("/home/ana".into()) };
+    let paths = Paths { start: "/srv".into(), home: Some("/home/ana".into()) };
     Setup { terminal, json: !terminal, me: name("ana"), tracker, password: None, token: None, register: false, paths }
 }
 
@@ -462,7 +462,7 @@ fn a_typed_path_is_made_absolute_and_each_order_about_a_transfer_is_answered() {
     let expected = Request::Send { to: Target::User(name("bia")), path: "/home/ana/two words.txt".to_owned() };
     assert_eq!(sent, [format!("ask 1 {expected:?}")]);
     assert_eq!(pipe.outcome(1, None), ["next"]);
-    assert!(pipe.line("/send all film.mkv")[0].contains("\"/work/film.mkv\""));
+    assert!(pipe.line("/send all film.mkv")[0].contains("\"/srv/film.mkv\""));
     pipe.outcome(2, None);
     for (token, line) in (3..).zip(["/accept 7", "/pause 7", "/resume 7"]) {
         pipe.line(line);

@@ -18,9 +18,7 @@ use crate::frontend::{
     inbox::Next,
     is_closed, json, plain,
     progress::Transfers,
-    reopen,
     session::{self, EXIT_FAILURE, Input},
-    tell,
 };
 
 /// How often it is looked whether bars still move, or the links are to be read again.
@@ -36,8 +34,7 @@ pub(crate) struct Telling {
 }
 
 /// Runs until it is done, or the second signal.
-pub(crate) fn run(wiring: Wiring, errand: Errand, telling: Telling, output: impl Write) -> Ended {
-    let Wiring { mut session, inbox, peer, shown: _ } = wiring;
+pub(crate) fn run(mut wiring: Wiring, errand: Errand, telling: Telling, output: impl Write) -> Ended {
     let mut doing = Doing::new(errand);
     let bars = (telling.bars && !telling.json).then(Bars::new);
     let mut teller =
@@ -46,7 +43,7 @@ pub(crate) fn run(wiring: Wiring, errand: Errand, telling: Telling, output: impl
         let now = Instant::now();
         let until = doing.deadline().map(|deadline| deadline.saturating_duration_since(now));
         let timeout = until.into_iter().chain([LOOK]).min();
-        let input = match inbox.next(timeout) {
+        let input = match wiring.inbox.next(timeout) {
             Next::Input(input) => Some(*input),
             Next::Nothing => None,
             Next::Ended => return Ended { code: EXIT_FAILURE, abandoned: false },
@@ -59,21 +56,21 @@ pub(crate) fn run(wiring: Wiring, errand: Errand, telling: Telling, output: impl
         let mut ended = None;
         if let Some(input) = input {
             if matches!(input, Input::Signal { .. }) && doing.is_under_way() {
-                teller.show(now, Event::Info(Info::GoesOn), &session);
+                teller.show(now, Event::Info(Info::GoesOn), &wiring.session);
             }
             let heard = match &input {
                 Input::Notice(notice) => Some(notice.clone()),
                 _ => None,
             };
-            for effect in session.handle(input) {
+            for effect in wiring.session.handle(input) {
                 match effect {
-                    session::Effect::Show(event) if telling.json => teller.show(now, event, &session),
+                    session::Effect::Show(event) if telling.json => teller.show(now, event, &wiring.session),
                     session::Effect::Show(event) => {
                         if let Some(event) = doing.as_told(event) {
-                            teller.show(now, event, &session);
+                            teller.show(now, event, &wiring.session);
                         }
                     }
-                    session::Effect::Tell(command) => tell(&peer, command),
+                    session::Effect::Tell(command) => wiring.tell(command),
                     session::Effect::Next => todo.extend(doing.begin(now)),
                     session::Effect::Prompt(_) | session::Effect::Learn(_) => {}
                     session::Effect::Leave(code) => ended = Some(Ended { code, abandoned: false }),
@@ -84,12 +81,12 @@ pub(crate) fn run(wiring: Wiring, errand: Errand, telling: Telling, output: impl
         }
         for effect in todo {
             match effect {
-                Effect::Ask(token, request) => tell(&peer, Command::Ask { token, request }),
-                Effect::Show(event) => teller.show(now, event, &session),
+                Effect::Ask(token, request) => wiring.tell(Command::Ask { token, request }),
+                Effect::Show(event) => teller.show(now, event, &wiring.session),
                 Effect::Leave(code) => {
-                    for effect in session.handle(Input::Leave(code)) {
+                    for effect in wiring.session.handle(Input::Leave(code)) {
                         if let session::Effect::Tell(command) = effect {
-                            tell(&peer, command);
+                            wiring.tell(command);
                         }
                     }
                 }
@@ -97,9 +94,9 @@ pub(crate) fn run(wiring: Wiring, errand: Errand, telling: Telling, output: impl
         }
         teller.show_bars(now);
         if teller.was_closed() {
-            inbox.push(Input::OutputClosed);
+            wiring.inbox.push(Input::OutputClosed);
         }
-        reopen(&inbox, &peer);
+        wiring.reopen();
         if let Some(ended) = ended {
             return ended;
         }

@@ -42,17 +42,15 @@ use self::{
 };
 use super::{
     Ended, Wiring,
-    event::{Event, Trouble},
+    event::Event,
     files,
-    inbox::Next,
     lines::{self, Shown},
     number_of,
     paths::Paths,
     progress::Transfers,
-    reopen,
-    session::{EXIT_FAILURE, Effect},
-    tell,
+    session::Effect,
 };
+use crate::store;
 
 /// The width of a terminal that does not tell it.
 const COLUMNS_UNKNOWN: usize = 80;
@@ -76,19 +74,19 @@ const IN_EDITOR_MAX: Duration = Duration::from_millis(500);
 /// # Errors
 /// When the terminal refuses from the start.
 pub(crate) fn run(
-    wiring: Wiring,
+    mut wiring: Wiring,
+    shown: store::Shown,
     screen: &Arc<Screen>,
     theme: Theme,
     history: PathBuf,
     paths: Paths,
 ) -> rustyline::Result<Ended> {
-    let Wiring { mut session, inbox, peer, shown } = wiring;
     let _echo_off = EchoOff::begin();
     let history = HistoryFile::new(history);
     let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme, paths }, &history)?;
     let printer = Printer::start(editor.create_external_printer()?, shown, Arc::clone(screen));
     let reader = {
-        let (screen, inbox) = (Arc::clone(screen), Arc::clone(&inbox));
+        let (screen, inbox) = (Arc::clone(screen), Arc::clone(&wiring.inbox));
         thread::spawn(move || repl::read(editor, &history, &screen, &inbox))
     };
     let renderer = Renderer { theme, zone: TimeZone::system() };
@@ -96,22 +94,14 @@ pub(crate) fn run(
     let (mut transfers, mut progress_shown) = (Transfers::default(), None::<Instant>);
     let ended = loop {
         let moves = show_progress(&transfers, &mut progress_shown, screen, &printer);
-        let retry = (screen.remind() || inbox.is_closed()).then_some(RETRY);
+        let retry = (screen.remind() || wiring.inbox.is_closed()).then_some(RETRY);
         let timeout = retry.or_else(|| moves.then_some(PROGRESS_EVERY));
-        let input = match inbox.next(timeout) {
-            Next::Input(input) => *input,
-            Next::Nothing => {
-                reopen(&inbox, &peer);
-                continue;
-            }
-            Next::Ended => break Ended { code: EXIT_FAILURE, abandoned: false },
+        let effects = match wiring.next_effects(timeout) {
+            Ok(Some(effects)) => effects,
+            Ok(None) => continue,
+            Err(ended) => break ended,
         };
         let mut leave = None;
-        let mut effects = session.handle(input);
-        let dropped = inbox.take_dropped();
-        if dropped > 0 {
-            effects.push(Effect::Show(Event::Trouble(Trouble::NotShown(dropped))));
-        }
         for effect in effects {
             match effect {
                 Effect::Show(event) => {
@@ -121,14 +111,14 @@ pub(crate) fn run(
                     if matches!(event, Event::Progress(_)) {
                         continue;
                     }
-                    page.text += &renderer.text(&seen(&event, session.me()), now(), columns());
+                    page.text += &renderer.text(&seen(&event, wiring.session.me()), now(), columns());
                     page.number = number_of(&event).or(page.number);
                 }
                 Effect::Learn(event) => {
                     screen.words(|words| words.learn(&event));
                     transfers.told(Instant::now(), event);
                 }
-                Effect::Tell(command) => tell(&peer, command),
+                Effect::Tell(command) => wiring.tell(command),
                 Effect::Next => {
                     // What the line led to stands above the next prompt.
                     flush(&mut page, &printer);
@@ -139,10 +129,10 @@ pub(crate) fn run(
                 Effect::Abandon(code) => leave = Some(Ended { code, abandoned: true }),
             }
         }
-        if leave.is_some() || page.text.len() >= PAGE_BYTES || inbox.is_empty() {
+        if leave.is_some() || page.text.len() >= PAGE_BYTES || wiring.inbox.is_empty() {
             flush(&mut page, &printer);
         }
-        reopen(&inbox, &peer);
+        wiring.reopen();
         if let Some(ended) = leave {
             break ended;
         }
