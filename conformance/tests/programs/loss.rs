@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     conversation::{heard, ids_once},
     support::{
-        papo::{Options, PASSWORD, Papo, is, row, text, texts},
+        papo::{Options, PASSWORD, Papo, in_a_room, is, row, text, texts},
         tracker::Tracker,
     },
 };
@@ -13,17 +13,7 @@ use crate::{
 /// Two people in a room, linked.
 #[track_caller]
 fn two_in_a_room(tracker: &Tracker) -> [Papo; 2] {
-    let mut ana = Papo::registered("ana", tracker);
-    let mut bia = Papo::registered("bia", tracker);
-    ana.create("sala");
-    bia.join("sala");
-    for one in [&mut ana, &mut bia] {
-        one.wait_for("room", |event| texts(event, "members").len() == 2);
-        one.line("/chat #sala");
-    }
-    ana.wait_linked("bia");
-    bia.wait_linked("ana");
-    [ana, bia]
+    in_a_room(["ana", "bia"].map(|name| Papo::registered(name, tracker)))
 }
 
 /// `count` lines of this stem.

@@ -9,7 +9,7 @@ use crate::{
     conversation::{heard, ids_once},
     support::{
         disk::SmallDisk,
-        papo::{Options, Papo, is, text},
+        papo::{Options, Papo, in_a_room, is, text},
         process::Process,
         programs,
         raw::Raw,
@@ -111,16 +111,7 @@ fn a_tracker_whose_recording_fills_its_disk_ends_with_a_sentence_and_loses_nothi
 /// Someone on a small disk and someone elsewhere, in a room.
 #[track_caller]
 fn two_in_a_room(tracker: &Tracker, disk: &SmallDisk) -> [Papo; 2] {
-    let mut ana = Options::registering("ana", tracker).on(&disk.dir).log_in();
-    let mut bia = Papo::registered("bia", tracker);
-    ana.create("sala");
-    bia.join("sala");
-    ana.wait_linked("bia");
-    bia.wait_linked("ana");
-    for one in [&mut ana, &mut bia] {
-        one.line("/chat #sala");
-    }
-    [ana, bia]
+    in_a_room([Options::registering("ana", tracker).on(&disk.dir).log_in(), Papo::registered("bia", tracker)])
 }
 
 /// A line of some kilobytes.

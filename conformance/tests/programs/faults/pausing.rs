@@ -14,7 +14,7 @@ use crate::{
     conversation::{heard, ids_once},
     support::{
         BOUND,
-        papo::{Papo, row, text, texts},
+        papo::{Papo, in_a_room, row, text, texts},
         raw::Raw,
         tracker::Tracker,
     },
@@ -29,15 +29,7 @@ const LINES: usize = 30;
 /// Two people in a room, linked.
 #[track_caller]
 fn two_in_a_room(tracker: &Tracker) -> [Papo; 2] {
-    let [mut ana, mut bia] = ["ana", "bia"].map(|name| Papo::registered(name, tracker));
-    ana.create("sala");
-    bia.join("sala");
-    ana.wait_linked("bia");
-    bia.wait_linked("ana");
-    for one in [&mut ana, &mut bia] {
-        one.line("/chat #sala");
-    }
-    [ana, bia]
+    in_a_room(["ana", "bia"].map(|name| Papo::registered(name, tracker)))
 }
 
 fn say(papo: &mut Papo, when: &str) {

@@ -373,3 +373,17 @@ pub(crate) fn texts(event: &Value, field: &str) -> Vec<String> {
 pub(crate) fn row<'a>(event: &'a Value, list: &str, field: &str, value: &str) -> Option<&'a Value> {
     event.get(list)?.as_array()?.iter().find(|row| text(row, field) == value)
 }
+
+/// Two people in a room, linked, who talk to it.
+#[track_caller]
+pub(crate) fn in_a_room([mut ana, mut bia]: [Papo; 2]) -> [Papo; 2] {
+    ana.create("sala");
+    bia.join("sala");
+    for one in [&mut ana, &mut bia] {
+        one.wait_for("room", |event| texts(event, "members").len() == 2);
+        one.line("/chat #sala");
+    }
+    ana.wait_linked(bia.user());
+    bia.wait_linked(ana.user());
+    [ana, bia]
+}
