@@ -6,7 +6,7 @@ use papo_proto::{
     channel::{Channel, Preface, StaticKey, Step},
     contract::Contract,
     identity::Identity,
-    limits::{FRAME_BYTES_MAX, Limits},
+    limits::FRAME_BYTES_MAX,
     machine::{Action, ConnId, Event, ListenerId, Machine as _, Outbox, RequestId},
     names::Name,
     peer::{
@@ -47,19 +47,11 @@ impl Pair {
     /// A session stands.
     fn logged_in() -> Self {
         let identity = Identity::from_secret(&[100; 32]);
+        let state = State { log: 1, ..State::default() };
         let start = Start {
-            seed: SEED,
-            limits: Limits::DEFAULT,
-            identity: Identity::from_secret(&[1; 32]),
-            name: ana(),
-            listen: address(6061),
-            any_port: false,
-            auto_accept: false,
-            lan: None,
             tracker: Some(TrackerAddress { host: "127.0.0.1".to_owned(), port: 6060, key: Some(identity.key()) }),
-            trust_new: false,
             credentials: Some(Credentials { name: ana(), password: None, register: false, token: None }),
-            state: State { log: 1, ..State::default() },
+            ..Start::new(SEED, Identity::from_secret(&[1; 32]), ana(), address(6061), state)
         };
         let statics = StaticKey::draw(&mut SEED.stream("tracker's", 0));
         let mut pair = Self {

@@ -44,20 +44,9 @@ fn dropped(world: &World, node: NodeId) -> usize {
 
 #[test]
 fn who_could_not_listen_has_nothing_to_close_at_the_end() {
-    let mut peer = Peer::start(Start {
-        seed: Seed([1; 32]),
-        limits: Limits::DEFAULT,
-        identity: identity(1),
-        name: name("ana"),
-        listen: "127.0.0.1:6061".parse().expect("an address"),
-        any_port: false,
-        auto_accept: false,
-        lan: None,
-        tracker: None,
-        trust_new: false,
-        credentials: None,
-        state: State { log: 1, ..State::default() },
-    });
+    let listen = "127.0.0.1:6061".parse().expect("an address");
+    let state = State { log: 1, ..State::default() };
+    let mut peer = Peer::start(Start::new(Seed([1; 32]), identity(1), name("ana"), listen, state));
     let (mut out, mut contract) = (Outbox::default(), Contract::default());
     let refused = Event::Refused { id: 1, reason: Refusal::AddressInUse };
     for event in [Event::Wall(Wall(1)), refused, Event::Command(Command::Quit)] {

@@ -134,14 +134,10 @@ impl Story {
             None,
         ]);
         let state = State { log: 7, ..State::default() };
+        let listen = if flags & 1 == 0 { address(6061) } else { SocketAddr::from(([0, 0, 0, 0], 6061)) };
         let start = Start {
-            seed: seed.clone(),
             limits,
-            identity: identity(1),
-            name: named(ME),
-            listen: if flags & 1 == 0 { address(6061) } else { SocketAddr::from(([0, 0, 0, 0], 6061)) },
             any_port: flags & 2 == 0,
-            auto_accept: false,
             lan: (flags & 128 != 0).then_some(Lan { port: 9091, hosts_tracker: None }),
             tracker: (flags & 0x1c != 0).then(|| TrackerAddress {
                 host: "tracker.example".to_owned(),
@@ -150,7 +146,7 @@ impl Story {
             }),
             trust_new: flags & 32 == 0,
             credentials,
-            state: state.clone(),
+            ..Start::new(seed.clone(), identity(1), named(ME), listen, state.clone())
         };
         let mut driver = Driver::start(start.clone(), start.limits.out_bytes_max);
         others::put_files(&mut driver.files);

@@ -226,13 +226,10 @@ impl Story {
             choices.pick(&[Registration::Open, Registration::Token(TOKEN.to_owned()), Registration::Closed]);
         let state = if choices.flag() { state() } else { Vec::new() };
         let start = Start {
-            seed: seed.clone(),
             limits: limits.clone(),
-            identity: identity(TRACKER),
-            listen: vec![address(6060)],
             registration,
-            dummy_verifier: verifier(&[0xff; 32]),
             state: Directory::from_changes(&state).expect("a consistent state"),
+            ..Start::new(seed.clone(), identity(TRACKER), vec![address(6060)], verifier(&[0xff; 32]))
         };
         let mut durable = Durable::default();
         durable.keep(state);

@@ -17,14 +17,13 @@ use std::{
 
 use papo_proto::{
     identity::{Identity, Key},
-    limits::Limits,
     names::Name,
     peer::{
         self, Notice, Peer, Problem, Request,
         interface::{Credentials, Target, TrackerAddress},
     },
     rng::Seed,
-    tracker::{self, Registration, Tracker},
+    tracker::{self, Tracker},
     wire::tracker::PasswordHash,
 };
 
@@ -67,32 +66,22 @@ fn tracker_identity() -> Identity {
 
 /// A tracker as `papo-tracker` starts one, with what it had kept.
 pub(crate) fn tracker(seed: u8, kept: Vec<tracker::Change>) -> tracker::Start {
+    let listen = vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), TRACKER.port())];
     tracker::Start {
-        seed: Seed([seed; 32]),
-        limits: Limits::DEFAULT,
-        identity: tracker_identity(),
-        listen: vec![SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), TRACKER.port())],
-        registration: Registration::Open,
-        dummy_verifier: "$stand-in$nobody".to_owned(),
         state: tracker::Directory::from_changes(&kept).expect("a tracker keeps what is consistent"),
+        ..tracker::Start::new(Seed([seed; 32]), tracker_identity(), listen, "$stand-in$nobody".to_owned())
     }
 }
 
 /// Someone with a new data directory who makes an account.
 pub(crate) fn newcomer(seed: u8, user: &str) -> peer::Start {
+    let listen = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 6061);
+    let state = peer::State { log: u64::from(seed), ..peer::State::default() };
     peer::Start {
-        seed: Seed([seed; 32]),
-        limits: Limits::DEFAULT,
-        identity: Identity::from_secret(&[seed; 32]),
-        name: name(user),
-        listen: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 6061),
         any_port: true,
-        auto_accept: false,
-        lan: None,
         tracker: Some(tracker_address("10.0.0.1", Some(tracker_identity().key()))),
-        trust_new: false,
         credentials: Some(credentials(user, true)),
-        state: peer::State { log: u64::from(seed), ..peer::State::default() },
+        ..peer::Start::new(Seed([seed; 32]), Identity::from_secret(&[seed; 32]), name(user), listen, state)
     }
 }
 

@@ -20,7 +20,7 @@ use papo_proto::{
     limits::Limits,
     peer::{self, Peer, Request},
     time::Time,
-    tracker::{self, Registration, Tracker},
+    tracker::{self, Tracker},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -288,15 +288,12 @@ impl Run {
 
     fn start_tracker(&mut self, tracker: TrackerId) {
         let part = &self.cast.trackers[tracker];
+        let (seed, identity) = (self.crypto.next_seed(), part.identity.clone());
         let start = tracker::Start {
-            seed: self.crypto.next_seed(),
             limits: part.limits.clone(),
-            identity: part.identity.clone(),
-            listen: vec![part.address()],
-            registration: Registration::Open,
-            dummy_verifier: "$stand-in$nobody".to_owned(),
             state: tracker::Directory::from_changes(&self.keepers[tracker].state)
                 .expect("a tracker keeps what is consistent"),
+            ..tracker::Start::new(seed, identity, vec![part.address()], "$stand-in$nobody".to_owned())
         };
         let (ip, out_bytes_max) = (part.ip, part.limits.out_bytes_max);
         self.roles.push(Role::Tracker(tracker));
@@ -305,17 +302,13 @@ impl Run {
 
     fn start_person(&mut self, who: PersonId) {
         let (part, person) = (&self.cast.people[who], &mut self.people[who]);
+        let (seed, listen) = (self.crypto.next_seed(), SocketAddr::new(part.ip, PEER_PORT));
         let start = peer::Start {
-            seed: self.crypto.next_seed(),
             limits: part.limits.clone(),
-            identity: part.identity.clone(),
-            name: part.name.clone(),
-            listen: SocketAddr::new(part.ip, PEER_PORT),
             any_port: true,
             auto_accept: part.accepts,
             lan: self.world.lan.is_there.then_some(peer::interface::Lan { port: LAN_PORT, hosts_tracker: None }),
             tracker: part.tracker_address.clone(),
-            trust_new: false,
             credentials: part.tracker.map(|_| {
                 let mut credentials = credentials(&self.cast, who, !person.has_account);
                 if person.is_known {
@@ -323,7 +316,7 @@ impl Run {
                 }
                 credentials
             }),
-            state: person.state.clone(),
+            ..peer::Start::new(seed, part.identity.clone(), part.name.clone(), listen, person.state.clone())
         };
         person.wants_in = part.tracker.is_some();
         person.is_in = false;

@@ -88,6 +88,28 @@ pub struct Start {
     pub state: State,
 }
 
+impl Start {
+    /// A peer that listens there and nowhere else, with the usual bounds: without a tracker, not to be found, and
+    /// asking about everything.
+    #[must_use]
+    pub const fn new(seed: Seed, identity: Identity, name: Name, listen: SocketAddr, state: State) -> Self {
+        Self {
+            seed,
+            limits: Limits::DEFAULT,
+            identity,
+            name,
+            listen,
+            any_port: false,
+            lan: None,
+            tracker: None,
+            trust_new: false,
+            credentials: None,
+            auto_accept: false,
+            state,
+        }
+    }
+}
+
 /// What the host may ask of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

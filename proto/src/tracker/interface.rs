@@ -45,6 +45,22 @@ pub struct Start {
     pub state: Directory,
 }
 
+impl Start {
+    /// A new tracker at which everyone may register, with the usual bounds.
+    #[must_use]
+    pub fn new(seed: Seed, identity: Identity, listen: Vec<SocketAddr>, dummy_verifier: String) -> Self {
+        Self {
+            seed,
+            limits: Limits::DEFAULT,
+            identity,
+            listen,
+            registration: Registration::Open,
+            dummy_verifier,
+            state: Directory::default(),
+        }
+    }
+}
+
 /// What a tracker's host may ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

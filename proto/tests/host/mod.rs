@@ -23,7 +23,7 @@ use papo_proto::{
     },
     rng::Seed,
     time::{Time, Wall},
-    tracker::{self, Directory, Registration, Tracker},
+    tracker::{self, Tracker},
     wire::{
         codec::Wire,
         peer::{Have, ToPeer},
@@ -180,15 +180,8 @@ impl<M: Machine> Host<M> {
 impl Host<Tracker> {
     /// A tracker with the identity 100.
     pub fn tracker(limits: Limits) -> Self {
-        Self::start(tracker::Start {
-            seed: Seed([100; 32]),
-            limits,
-            identity: identity(100),
-            listen: vec![address(0)],
-            registration: Registration::Open,
-            dummy_verifier: "nobody's".to_owned(),
-            state: Directory::default(),
-        })
+        let start = tracker::Start::new(Seed([100; 32]), identity(100), vec![address(0)], "nobody's".to_owned());
+        Self::start(tracker::Start { limits, ..start })
     }
 
     /// A stranger who has registered.
@@ -205,20 +198,8 @@ impl Host<Tracker> {
 impl Host<Peer> {
     /// A peer with the identity 1, whose start is changed first.
     pub fn peer(change: impl FnOnce(&mut peer::Start)) -> Self {
-        let mut start = peer::Start {
-            seed: Seed([1; 32]),
-            limits: Limits::DEFAULT,
-            identity: identity(1),
-            name: name("ana"),
-            listen: address(6061),
-            any_port: false,
-            auto_accept: false,
-            lan: None,
-            tracker: None,
-            trust_new: false,
-            credentials: None,
-            state: State { log: 1, ..State::default() },
-        };
+        let state = State { log: 1, ..State::default() };
+        let mut start = peer::Start::new(Seed([1; 32]), identity(1), name("ana"), address(6061), state);
         change(&mut start);
         Self::start(start)
     }

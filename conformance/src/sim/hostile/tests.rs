@@ -16,7 +16,7 @@ use papo_proto::{
         change::Realm,
         interface::{Credentials, Target, TrackerAddress},
     },
-    tracker::{self, Registration, Tracker},
+    tracker::{self, Tracker},
 };
 
 use super::*;
@@ -65,13 +65,13 @@ impl Scene {
             world.start::<Hostile>(HOST, start.clone(), Limits::DEFAULT.out_bytes_max)
         } else {
             let start = tracker::Start {
-                seed: Seed([number ^ 0x80; 32]),
                 limits: part.limits.clone(),
-                identity: part.identity.clone(),
-                listen: vec![part.address()],
-                registration: Registration::Open,
-                dummy_verifier: "$stand-in$nobody".to_owned(),
-                state: tracker::Directory::default(),
+                ..tracker::Start::new(
+                    Seed([number ^ 0x80; 32]),
+                    part.identity.clone(),
+                    vec![part.address()],
+                    "$stand-in$nobody".to_owned(),
+                )
             };
             world.start::<Tracker>(part.ip, start, Limits::DEFAULT.out_bytes_max)
         };
@@ -80,28 +80,24 @@ impl Scene {
         let pins = cast.people.iter().map(|person| (realm, person.name.clone(), person.identity.key()));
         let pins = if lies { pins.collect() } else { Vec::new() };
         let people = cast.people.iter().enumerate().map(|(index, person)| {
+            let seed = Seed([number ^ 0x40 ^ u8::try_from(index).expect("three"); 32]);
+            let listen = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PEER_PORT);
+            let state = peer::State { log: person.log, pins: pins.clone(), ..peer::State::default() };
             let start = peer::Start {
-                seed: Seed([number ^ 0x40 ^ u8::try_from(index).expect("three"); 32]),
                 limits: person.limits.clone(),
-                identity: person.identity.clone(),
-                name: person.name.clone(),
-                listen: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PEER_PORT),
                 any_port: true,
-                auto_accept: false,
-                lan: None,
                 tracker: Some(TrackerAddress {
                     host: part.ip.to_string(),
                     port: part.address().port(),
                     key: Some(part.identity.key()),
                 }),
-                trust_new: false,
                 credentials: Some(Credentials {
                     name: person.name.clone(),
                     password: Some(person.password.clone()),
                     register: true,
                     token: None,
                 }),
-                state: peer::State { log: person.log, pins: pins.clone(), ..peer::State::default() },
+                ..peer::Start::new(seed, person.identity.clone(), person.name.clone(), listen, state)
             };
             world.start::<Peer>(person.ip, start, Limits::DEFAULT.out_bytes_max)
         });

@@ -7,16 +7,7 @@ use crate::wire::tracker::Goodbye;
 fn it_listens_at_its_first_event_and_wants_one_if_none_comes() {
     let world = World::new();
     assert_eq!(world.notices, [Notice::Listening { address: "127.0.0.1:0".parse().expect("an address") }]);
-    let start = Start {
-        seed: Seed([1; 32]),
-        limits: Limits::default(),
-        identity: Identity::from_secret(&[200; 32]),
-        listen: Vec::new(),
-        registration: Registration::Open,
-        dummy_verifier: String::new(),
-        state: Directory::default(),
-    };
-    assert_eq!(Tracker::start(start).deadline(), Some(Time::ZERO));
+    assert_eq!(Tracker::start(start(Vec::new())).deadline(), Some(Time::ZERO));
     assert_eq!(world.tracker.deadline(), None, "an idle tracker sleeps");
 }
 

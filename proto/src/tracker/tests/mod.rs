@@ -82,6 +82,11 @@ struct World {
     conns: u64,
 }
 
+/// A tracker that listens there.
+fn start(listen: Vec<SocketAddr>) -> Start {
+    Start::new(Seed([1; 32]), Identity::from_secret(&[200; 32]), listen, "phc of nothing".to_owned())
+}
+
 impl World {
     fn new() -> Self {
         Self::with(Limits::default(), Registration::Open, Vec::new())
@@ -90,13 +95,10 @@ impl World {
     fn with(limits: Limits, registration: Registration, state: Vec<Change>) -> Self {
         let mut world = Self {
             tracker: Tracker::start(Start {
-                seed: Seed([1; 32]),
                 limits,
-                identity: Identity::from_secret(&[200; 32]),
-                listen: vec!["127.0.0.1:0".parse().expect("an address")],
                 registration,
-                dummy_verifier: "phc of nothing".to_owned(),
                 state: Directory::from_changes(&state).expect("a consistent state"),
+                ..start(vec!["127.0.0.1:0".parse().expect("an address")])
             }),
             out: Outbox::default(),
             now: Time::ZERO,
