@@ -177,6 +177,8 @@ limits! {
     transfers_max: usize = 4_096;
     /// Transfers that run at once, each way; others wait for them.
     transfers_running_max: usize = 8;
+    /// A transfer of which nothing moves for so long gives its place up to one that waits.
+    transfer_stalled_ms: u64 = 10_000;
     /// Offers to a peer that are undecided.
     offers_max: usize = 1_024;
     /// Offers to a peer that are undecided, from one person.

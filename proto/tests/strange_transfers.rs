@@ -174,10 +174,15 @@ fn an_offer_that_is_repeated_is_one_and_another_under_its_id_ends_it() {
 }
 
 #[test]
-fn what_runs_is_not_disturbed_by_its_offer_and_ends_by_another_under_its_id() {
+fn what_runs_goes_on_where_it_was_after_its_offer_and_ends_by_another_under_its_id() {
     let (mut host, mut stranger) = accepted(&single("x", 4));
     assert_eq!(say(&mut host, &mut stranger, &chunk(1, 0, b"ab")), []);
-    assert_eq!(say(&mut host, &mut stranger, &ToPeer::Offer { transfer: id(1), offer: single("x", 4) }), []);
+    for stream in 2..5 {
+        let again = ToPeer::Offer { transfer: id(1), offer: single("x", 4) };
+        let accept = ToPeer::Accept { transfer: id(1), stream, offset: 2, prefix: sum(b"ab") };
+        assert_eq!(say(&mut host, &mut stranger, &again), [accept]);
+    }
+    assert_eq!(say(&mut host, &mut stranger, &chunk(1, 2, b"cd")), [], "of a stream that was given up");
     let other = ToPeer::Offer { transfer: id(1), offer: single("x", 5) };
     assert_eq!(say(&mut host, &mut stranger, &other), [refused(Reason::Invalid)]);
     assert_clean(&host);

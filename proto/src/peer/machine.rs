@@ -74,6 +74,8 @@ pub(super) enum Timer {
     Call,
     /// Dial neighbours.
     Neighbours,
+    /// A transfer may have stalled while others wait for its place.
+    Places,
 }
 
 /// Something that waits for a commit.
@@ -330,7 +332,7 @@ impl Machine for Peer {
             Event::Opened { conn, listener, remote, .. } => self.handle_opened(now, conn, listener, remote, out),
             Event::Refused { id, reason } => self.handle_refused(now, id, reason, out),
             Event::Received { conn, bytes } => self.handle_received(now, conn, &bytes, out),
-            Event::Writable { conn, bytes } => self.handle_writable(conn, bytes, out),
+            Event::Writable { conn, bytes } => self.handle_writable(now, conn, bytes, out),
             Event::Closed { conn, reason } => self.handle_closed(now, conn, reason, out),
             Event::Due => self.handle_due(now, out),
             Event::Command(command) => self.handle_command(now, command, out),
@@ -431,6 +433,7 @@ impl Peer {
                 Timer::Strangers => self.tell_strangers(now),
                 Timer::Call => self.call(now, out),
                 Timer::Neighbours => self.dial_neighbours(now, out),
+                Timer::Places => self.on_places_due(),
             }
         }
     }

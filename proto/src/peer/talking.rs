@@ -225,10 +225,10 @@ impl Peer {
     }
 
     /// A bulk turn: what was said goes before what is sent of files.
-    pub(super) fn handle_writable(&mut self, conn: ConnId, bytes: usize, out: &mut Out) {
+    pub(super) fn handle_writable(&mut self, now: Time, conn: ConnId, bytes: usize, out: &mut Out) {
         self.links.on_turn(conn);
         let left = self.send_some(conn, bytes);
-        self.send_chunks(conn, left, out);
+        self.send_chunks(now, conn, left, out);
     }
 
     /// A receiver has kept what was said in a place, up to `have`.

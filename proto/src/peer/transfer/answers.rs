@@ -42,6 +42,7 @@ impl Peer {
     fn on_run_answer(&mut self, now: Time, number: u64, what: What, result: Result<Answer, DiskError>) {
         let Some(live) = self.transfers.all.get_mut(&number) else { return };
         live.asks -= 1;
+        live.moved = now;
         if matches!(live.run, Run::Closing) {
             return self.settle_closing(number);
         }

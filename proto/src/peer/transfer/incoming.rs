@@ -105,6 +105,12 @@ impl Receiving {
         }
     }
 
+    /// Whether the stage was asked for and is not open yet.
+    #[must_use]
+    pub const fn is_opening(&self) -> bool {
+        self.file.is_some() && !self.opened
+    }
+
     /// From where it is to come, and the hash of what is before that.
     #[must_use]
     pub fn resumes_at(&self) -> (u64, Hash) {

@@ -124,6 +124,10 @@ impl Peer {
                 if paused {
                     self.say_to_peer(conn, ToPeer::Pause { transfer, paused });
                 }
+                // Whoever offers again what it was sending has given that up: it is told anew from where.
+                if self.transfers.receiving_mut(number).is_some_and(|receiving| receiving.stream.is_some()) {
+                    self.stop_run(number);
+                }
             }
         }
     }
@@ -224,10 +228,14 @@ impl Peer {
 
     fn on_credit(&mut self, now: Time, conn: ConnId, stream: u32, up_to: u64) {
         let Some((number, sending)) = self.sent_as(conn, stream) else { return };
+        let before = sending.kept();
         if let Err(reason) = sending.on_credit(up_to) {
             return self.end_transfer(number, reason, true);
         }
         let kept = sending.kept();
+        if kept > before {
+            self.transfers.touch(now, number);
+        }
         self.on_progress(now, number, kept);
         self.go_on_sending(number);
     }
@@ -305,7 +313,10 @@ impl Peer {
         };
         let Some(receiving) = self.transfers.receiving_mut(number) else { return };
         match receiving.on_chunk(offset, bytes) {
-            Ok(()) => self.go_on_receiving(number),
+            Ok(()) => {
+                self.transfers.touch(now, number);
+                self.go_on_receiving(number);
+            }
             Err(reason) => self.end_transfer(number, reason, true),
         }
     }

@@ -12,8 +12,8 @@
 //!
 //! - [`paths`]: names that a stranger chose, made harmless; [`manifest`]: what a directory consists of.
 //! - [`position`]: how far a stream was hashed; [`outgoing`], [`incoming`]: one stream, without anything around it.
-//! - `asking`: what the person asks for; `meeting`: what the other end says; `running`: which runs begin and end;
-//!   `answers`: what the disk answers.
+//! - `asking`: what the person asks for; `meeting`: what the other end says; `places`: which runs begin, and which give
+//!   way; `running`: how they go on and end; `answers`: what the disk answers.
 //!
 //! Invariants: nothing is created before the person takes it, and a transfer is given its name once. A new run begins
 //! only when everything that the one before it asked of the disk is answered. What a stranger offers, or sends, takes no
@@ -26,6 +26,7 @@ pub mod manifest;
 mod meeting;
 pub mod outgoing;
 pub mod paths;
+mod places;
 pub mod position;
 mod running;
 
@@ -88,6 +89,9 @@ pub(super) struct Live {
     wanted: Option<Wanted>,
     /// Incoming: whether it is being looked whether there is room for it.
     deciding: bool,
+    /// Where it stands in line, or among those that run; and when something of it last moved.
+    turn: Option<u64>,
+    moved: Time,
     /// How much has arrived, and when that was told.
     done: u64,
     told: Option<Time>,
@@ -108,6 +112,8 @@ impl Live {
             paused_there: false,
             wanted: None,
             deciding: false,
+            turn: None,
+            moved: Time::ZERO,
             done: 0,
             told: None,
             after: None,
@@ -233,6 +239,10 @@ pub struct Transfers {
     sending: BTreeMap<ConnId, BTreeSet<u64>>,
     /// Whether a run may begin that could not before.
     stirred: bool,
+    /// How many turns were given, in line and with a place.
+    turns: u64,
+    /// For what comes and for what goes: when something last gave its place up because it had stalled.
+    stalled_at: BTreeMap<bool, Time>,
     /// A chunk's message, for its memory.
     message: Vec<u8>,
 }
@@ -295,6 +305,13 @@ impl Transfers {
         match &mut self.all.get_mut(&number)?.run {
             Run::Receiving(receiving) => Some(receiving),
             Run::Idle | Run::Scanning(_) | Run::Opening(..) | Run::Sending(_) | Run::Closing => None,
+        }
+    }
+
+    /// Something of it has moved.
+    fn touch(&mut self, now: Time, number: u64) {
+        if let Some(live) = self.all.get_mut(&number) {
+            live.moved = now;
         }
     }
 

@@ -94,6 +94,12 @@ impl Sending {
         self.file
     }
 
+    /// Whether the receiver's part is known to be this stream's.
+    #[must_use]
+    pub const fn is_compared(&self) -> bool {
+        self.compared
+    }
+
     /// How much the receiver has on its disk, as far as is known.
     #[must_use]
     pub const fn kept(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! Runs: which begin, how they go on, how they end, and what becomes of a transfer behind its last one.
+//! Runs: how they begin, go on and end, and what becomes of a transfer behind its last one.
 
 use super::{
     After, Asked, Live, Question, Run, What,
@@ -38,34 +38,7 @@ impl Peer {
         }
     }
 
-    /// Begins the runs for which there is room.
-    pub(in crate::peer) fn run_transfers(&mut self, now: Time) {
-        if self.stopping || !std::mem::take(&mut self.transfers.stirred) {
-            return;
-        }
-        for incoming in [true, false] {
-            let way = |live: &&Live| live.is_incoming() == incoming;
-            let running = self.transfers.all.values().filter(way).filter(|live| !matches!(live.run, Run::Idle));
-            let (mut runs, mut manifests) =
-                running.fold((0, 0), |(runs, bytes), live| (runs + 1, bytes + live.kept.offer.manifest as usize));
-            let mut begin = Vec::new();
-            for live in self.transfers.all.values().filter(way).filter(|live| live.may_run()) {
-                let own = live.kept.offer.manifest as usize;
-                let fits = manifests == 0 || manifests + own <= self.limits.manifests_bytes_max;
-                if runs >= self.limits.transfers_running_max || !fits {
-                    // Those behind it don't overtake it.
-                    break;
-                }
-                (runs, manifests) = (runs + 1, manifests + own);
-                begin.push(live.kept.number);
-            }
-            for number in begin {
-                if incoming { self.begin_receiving(now, number) } else { self.begin_sending(number) }
-            }
-        }
-    }
-
-    fn begin_sending(&mut self, number: u64) {
+    pub(super) fn begin_sending(&mut self, number: u64) {
         let Some(live) = self.transfers.all.get_mut(&number) else { return };
         let (Some(wanted), Way::Outgoing { path, .. }) = (live.wanted.take(), &live.kept.way) else { return };
         let path = path.clone();
@@ -74,7 +47,7 @@ impl Peer {
         self.transfers.ask_for_run(number, What::Scan, ask);
     }
 
-    fn begin_receiving(&mut self, now: Time, number: u64) {
+    pub(super) fn begin_receiving(&mut self, now: Time, number: u64) {
         let Some(live) = self.transfers.all.get_mut(&number) else { return };
         let Way::Incoming(Arrival::Accepted { manifest, .. }) = &live.kept.way else { return };
         let offer = &live.kept.offer;
@@ -147,7 +120,7 @@ impl Peer {
     }
 
     /// A bulk turn of a link: chunks of its transfers, one of each in turn.
-    pub(in crate::peer) fn send_chunks(&mut self, conn: ConnId, mut bytes_left: usize, out: &mut Out) {
+    pub(in crate::peer) fn send_chunks(&mut self, now: Time, conn: ConnId, mut bytes_left: usize, out: &mut Out) {
         let Some(numbers) = self.transfers.sending.get(&conn) else { return };
         let Some(channel) = self.links.find_mut(conn).and_then(|link| link.channel.as_mut()) else { return };
         let served = self.transfers.streams.get(&conn).map_or(0, |streams| streams.served);
@@ -158,7 +131,8 @@ impl Peer {
             loop {
                 let mut sent = false;
                 for number in &turns {
-                    let Some(Run::Sending(sending)) = all.get_mut(number).map(|live| &mut live.run) else { continue };
+                    let Some(live) = all.get_mut(number) else { continue };
+                    let Run::Sending(sending) = &mut live.run else { continue };
                     let length = sending.next_chunk_bytes();
                     let frame = 2 + Sending::chunk_message_bytes(length) + TAG_BYTES;
                     if length == 0 {
@@ -170,6 +144,7 @@ impl Peer {
                     bytes_left -= frame;
                     message.clear();
                     sending.take_chunk(message);
+                    live.moved = now;
                     channel.seal(message, bytes);
                     (last, sent) = (*number, true);
                 }
@@ -475,7 +450,7 @@ impl Live {
     }
 
     /// Whether a run may begin, if there is room for it.
-    fn may_run(&self) -> bool {
+    pub(super) fn may_run(&self) -> bool {
         if !matches!(self.run, Run::Idle) || !self.is_live() {
             return false;
         }
