@@ -7,7 +7,7 @@ use papo_proto::{
     },
     machine::{Event, FileId, RequestId},
     peer::{
-        Notice, Request,
+        Command, Notice, Request,
         interface::{Phase, Target},
     },
     wire::transfer::Reason,
@@ -61,6 +61,7 @@ impl World {
         }
         match filed {
             Filed::Ask(request, ask) => {
+                this.asked.push(format!("{ask:?}"));
                 let result = this.files.answer(ask);
                 self.queue.push_back(Step::Event(node, this.epoch, Event::Disk { request, result }));
             }
@@ -82,6 +83,24 @@ impl World {
     /// The files of a node.
     pub fn files(&mut self, node: NodeId) -> &mut MemoryDisk {
         &mut self.nodes[node].files
+    }
+
+    /// How often something was asked of the files of a node, by what it is called.
+    pub fn asked(&self, node: NodeId, what: &str) -> usize {
+        self.nodes[node].asked.iter().filter(|asked| asked.starts_with(what)).count()
+    }
+
+    /// Kills a node: what its files had not synced is lost, too.
+    pub fn lose_power(&mut self, node: NodeId) {
+        self.kill(node);
+        self.nodes[node].files.lose_power();
+    }
+
+    /// Ends a node in order.
+    pub fn quit(&mut self, node: NodeId) {
+        self.command(node, Command::Quit);
+        assert!(matches!(self.notices(node).last(), Some(Notice::Stopped { .. })), "it has ended");
+        self.kill(node);
     }
 
     /// How many bytes a node has sent.

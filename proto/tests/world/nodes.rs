@@ -65,6 +65,8 @@ pub struct Node {
     /// What is asked of them waits while it is true.
     pub(super) files_stall: bool,
     pub(super) waiting_asks: VecDeque<files::Filed>,
+    /// What was asked of them, shortly.
+    pub(super) asked: Vec<String>,
     /// How many bytes it has sent.
     pub sent: u64,
 }
@@ -148,6 +150,7 @@ impl World {
             files: MemoryDisk::default(),
             files_stall: false,
             waiting_asks: VecDeque::new(),
+            asked: Vec::new(),
             sent: 0,
         });
         let node = self.nodes.len() - 1;
