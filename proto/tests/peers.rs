@@ -12,7 +12,6 @@ use papo_proto::{
         Command, Note, Notice, Problem, Request,
         interface::{PeerEvent, Target},
     },
-    wire::tracker::{Status, StatusText},
 };
 use world::{World, host::user, name};
 
@@ -420,28 +419,4 @@ fn however_many_connections_one_address_holds_others_are_let_in() {
     world.say(bia, user("ana"), "all the same");
     assert_eq!(world.heard(ana), ["bia: all the same"]);
     assert_eq!(world.open_ends(ana), Limits::DEFAULT.links_unknown_max, "one gave way");
-}
-
-#[test]
-fn without_a_tracker_a_status_is_told_over_links_to_those_who_are_there_and_those_who_come() {
-    let (mut world, ana, bia) = linked();
-    let status = |text: &str| Request::Status { status: Status::Away, text: StatusText::new(text).expect("short") };
-    let seen = |world: &mut World, node: usize| {
-        world.done(node, Request::Peers { prefix: "ana".to_owned() });
-        let last = world.notices(node).iter().rev().find_map(|notice| match notice {
-            Notice::Peers { peers } => Some(peers.clone()),
-            _ => None,
-        });
-        let row = last.and_then(|peers| peers.into_iter().next()).expect("ana is listed");
-        (row.status, row.status_text.as_str().to_owned())
-    };
-    assert_eq!(seen(&mut world, bia), (Status::Online, String::new()));
-    world.done(ana, status("almoço"));
-    assert_eq!(seen(&mut world, bia), (Status::Away, "almoço".to_owned()));
-    let carl = world.peer(9, "carl");
-    let address = world.listens_at(ana);
-    world.done(carl, Request::Connect { address });
-    assert_eq!(seen(&mut world, carl), (Status::Away, "almoço".to_owned()));
-    let offline = Request::Status { status: Status::Offline, text: StatusText::default() };
-    assert_eq!(world.problem(ana, offline), Problem::OutOfRange);
 }

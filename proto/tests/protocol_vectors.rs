@@ -16,7 +16,7 @@ use papo_proto::{
     wire::{
         beacon::{BEACON_BYTES, Beacon},
         codec::{List, Malformed, Text, Wire},
-        peer::{Have, PrivateMessage, Scope, ToPeer},
+        peer::{About, Have, PrivateMessage, Scope, ToPeer},
         room::{Body, CreationRecord, Entry, EntryId, PARENTS_MAX, Parents, Said, SignedEntry, TEXT_BYTES_MAX},
         tracker::{
             CLAIMED_MAX, Contact, ENDPOINTS_MAX, Failure, FromTracker, Goodbye, PAGE_ROWS_MAX, PROFILE_BYTES_MAX,
@@ -454,7 +454,9 @@ fn every_message_of_a_link_has_the_document_s_bytes() {
         ToPeer::Pause { transfer, paused: true },
         ToPeer::Refuse { transfer, reason: Reason::Full },
         ToPeer::Withdraw { transfer, reason: Reason::Changed },
-        ToPeer::Status { status: Status::Away, text: text("almoço") },
+        ToPeer::About {
+            about: About { status: Status::Away, status_text: text("almoço"), profile: text("pinto casas") },
+        },
     ]);
 }
 

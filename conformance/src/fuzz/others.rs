@@ -13,7 +13,7 @@ use papo_proto::{
     time::Wall,
     wire::{
         codec::{List, Text},
-        peer::{Have, PrivateMessage, Scope, ToPeer},
+        peer::{About, Have, PrivateMessage, Scope, ToPeer},
         room::{Body, CreationRecord, Entry, EntryId, PARENTS_MAX, Parents, Said},
         tracker::{
             Contact, Failure, FromTracker, Goodbye, PasswordHash, PeerRow, Profile, RoomEvent, RoomRow, RoomState,
@@ -167,7 +167,11 @@ fn of_transfer(choices: &mut Cursor<'_>, offered: &[TransferId]) -> ToPeer {
         6 => ToPeer::Credit { stream, up_to: offset },
         7 => ToPeer::End { stream, sha256: prefix },
         8 => match choices.below(4) {
-            3 => ToPeer::Status { status: choices.pick(Status::ALL), text: StatusText::default() },
+            3 => {
+                let profile = Profile::new(choices.text(16)).unwrap_or_default();
+                let about = About { status: choices.pick(Status::ALL), status_text: StatusText::default(), profile };
+                ToPeer::About { about }
+            }
             0 => ToPeer::Whole { transfer },
             1 => ToPeer::Refuse { transfer, reason: choices.pick(Reason::ALL) },
             _ => ToPeer::Withdraw { transfer, reason: choices.pick(Reason::ALL) },
@@ -240,7 +244,7 @@ impl World {
             | ToPeer::Pause { .. }
             | ToPeer::Refuse { .. }
             | ToPeer::Withdraw { .. }
-            | ToPeer::Status { .. } => {}
+            | ToPeer::About { .. } => {}
         }
     }
 

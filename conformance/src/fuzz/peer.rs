@@ -308,6 +308,7 @@ impl Story {
                 | Change::TrackerPinned { .. }
                 | Change::Pinned { .. }
                 | Change::Verified { .. }
+                | Change::Described { .. }
                 | Change::Blocked { .. }
                 | Change::RoomEntered { .. }
                 | Change::RoomForgotten { .. }
@@ -553,7 +554,7 @@ impl Story {
             | ToPeer::Pause { .. }
             | ToPeer::Refuse { .. }
             | ToPeer::Withdraw { .. }
-            | ToPeer::Status { .. } => {}
+            | ToPeer::About { .. } => {}
         }
     }
 

@@ -45,6 +45,33 @@ fn two_on_one_network_find_each_other_and_talk_without_any_set_up() {
 }
 
 #[test]
+fn what_somebody_says_of_itself_is_seen_by_all_and_stays_when_it_comes_back() {
+    let lan = LanPort::choose();
+    let (mut ana, mut bia) = (neighbour("ana", &lan), neighbour("bia", &lan));
+    ana.wait_linked("bia");
+    bia.line("/status away a almoçar");
+    bia.line("/profile pinto casas \u{1b}[2J");
+    let is_told = |papo: &mut Papo| {
+        papo.wait_linked("bia");
+        papo.ask_until("/whois bia", "whois", |whois| text(whois, "profile") == "pinto casas \u{1b}[2J");
+        let peers = papo.ask("/peers", "peers");
+        let told = row(&peers, "peers", "user", "bia").expect("bia is listed");
+        assert_eq!((text(told, "status"), text(told, "status_text")), ("away", "a almoçar"));
+    };
+    is_told(&mut ana);
+    // Whoever comes later is told when the link stands.
+    is_told(&mut neighbour("caio", &lan));
+    let data = bia.shared_data();
+    bia.process.kill();
+    ana.wait_lost("bia");
+    ana.mark();
+    let mut again = Options::new("bia").on(&data).lan(lan.port()).start();
+    let own = again.ask("/status", "whois");
+    assert_eq!((text(&own, "status"), text(&own, "status_text")), ("away", "a almoçar"));
+    is_told(&mut ana);
+}
+
+#[test]
 fn who_does_not_want_to_be_found_neither_calls_nor_hears() {
     let lan = LanPort::choose();
     lan.socket.set_read_timeout(Some(BOUND)).expect("a timeout");

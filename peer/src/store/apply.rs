@@ -9,6 +9,7 @@ use papo_proto::{
         codec::Wire as _,
         peer::{Have, Scope},
         room::{Body, RoomId, SignedEntry},
+        tracker::Status,
     },
 };
 use rusqlite::{Result, ToSql, Transaction, params};
@@ -29,6 +30,15 @@ pub(super) const fn scope(scope: Scope) -> &'static str {
     match scope {
         Scope::Private => "private",
         Scope::All => "all",
+    }
+}
+
+pub(super) const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Online => "online",
+        Status::Away => "away",
+        Status::Busy => "busy",
+        Status::Offline => "offline",
     }
 }
 
@@ -61,6 +71,11 @@ pub(super) fn change(to: &Transaction<'_>, change: &Change) -> Result<()> {
         Change::Blocked { realm: place, name, blocked: false } => {
             run(to, "DELETE FROM blocked WHERE realm = ?1 AND folded = ?2", params![realm(place), name.folded()])
         }
+        Change::Described { about } => run(
+            to,
+            "UPDATE self SET status = ?1, status_text = ?2, profile = ?3",
+            params![status(about.status), about.status_text.as_str(), about.profile.as_str()],
+        ),
         Change::RoomEntered { record } => run(
             to,
             "INSERT INTO rooms (room, name, nonce, owner, tracker, flags, entered)

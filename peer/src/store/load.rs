@@ -9,14 +9,18 @@ use papo_proto::{
     },
     time::Wall,
     wire::{
-        codec::Wire as _,
-        peer::{Have, PrivateMessage, Scope},
+        codec::{Text, Wire as _},
+        peer::{About, Have, PrivateMessage, Scope},
         room::{CreationRecord, EntryId, RoomId, Said, SignedEntry},
+        tracker::Status,
     },
 };
 use rusqlite::{Connection, Row, ToSql};
 
-use super::{apply::NO_ROOM, transfers};
+use super::{
+    apply::{NO_ROOM, status},
+    transfers,
+};
 
 /// Why the rows can't be read.
 #[derive(Debug)]
@@ -49,6 +53,7 @@ pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> 
         blocked: rows(from, "SELECT realm, name FROM blocked ORDER BY realm, folded", &[], |row| {
             Ok((realm(row, 0)?, name(row, 1)?))
         })?,
+        about: about(from)?,
         rooms: rooms(from, entries_known_max)?,
         left: left(from)?,
         private_said: number("SELECT coalesce(max(seq), 0) FROM said WHERE room = ''")?,
@@ -116,6 +121,23 @@ fn scope_of(text: &str) -> Loaded<Scope> {
         "all" => Ok(Scope::All),
         _ => Err(LoadError::Row("a scope is neither 'private' nor 'all'".to_owned())),
     }
+}
+
+fn about(from: &Connection) -> Loaded<About> {
+    let mut kept = rows(from, "SELECT status, status_text, profile FROM self", &[], |row| {
+        let word = text(row, 0)?;
+        let status = Status::ALL.iter().find(|one| status(**one) == word && **one != Status::Offline);
+        Ok(About {
+            status: *status.ok_or_else(|| LoadError::Row("a status is none that can be set".to_owned()))?,
+            status_text: bounded(row, 1)?,
+            profile: bounded(row, 2)?,
+        })
+    })?;
+    kept.pop().ok_or_else(|| LoadError::Row("nothing is known of oneself".to_owned()))
+}
+
+fn bounded<const MAX: usize>(row: &Row<'_>, column: usize) -> Loaded<Text<MAX>> {
+    Text::new(text(row, column)?).map_err(|error| LoadError::Row(format!("a text is not valid: {error}")))
 }
 
 fn entry(bytes: &[u8]) -> Loaded<SignedEntry> {

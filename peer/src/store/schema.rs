@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5061_706f;
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What makes each format from the one before; the first from an empty database. A step that was released never changes.
-pub(super) const STEPS: [&str; 2] = [CONVERSATIONS, TRANSFERS];
+pub(super) const STEPS: [&str; 3] = [CONVERSATIONS, TRANSFERS, ABOUT];
 
 const CONVERSATIONS: &str = "
 -- The number of this peer's logs, drawn once.
@@ -74,4 +74,11 @@ CREATE TABLE transfers (
 -- What has arrived of the manifest of a directory, in parts.
 CREATE TABLE manifests (number INTEGER PRIMARY KEY, transfer INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
 CREATE INDEX manifests_by_transfer ON manifests (transfer, number);
+";
+
+const ABOUT: &str = "
+-- What this peer says of itself where it has no tracker.
+ALTER TABLE self ADD COLUMN status TEXT NOT NULL DEFAULT 'online';
+ALTER TABLE self ADD COLUMN status_text TEXT NOT NULL DEFAULT '';
+ALTER TABLE self ADD COLUMN profile TEXT NOT NULL DEFAULT '';
 ";

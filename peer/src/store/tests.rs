@@ -12,8 +12,9 @@ use papo_proto::{
     time::Wall,
     wire::{
         codec::Text,
-        peer::{Have, PrivateMessage, Scope},
+        peer::{About, Have, PrivateMessage, Scope},
         room::{Body, CreationRecord, Entry, EntryId, Parents, Said, SignedEntry},
+        tracker::Status,
         transfer::{Audience, Hash, Offer, Reason, TransferId},
     },
 };
@@ -129,6 +130,34 @@ fn pins_trust_and_blocks_come_back_and_the_last_change_counts() {
     assert!(state.pins.contains(&(realm, name("bia"), new)) && state.pins.contains(&(Realm::Lan, name("bia"), old)));
     assert_eq!(state.verified, [new]);
     assert_eq!(state.blocked, [(realm, name("dora"))]);
+}
+
+#[test]
+fn what_is_said_of_oneself_comes_back_at_its_bounds_and_as_the_state_has_it() {
+    assert_eq!(after(&[]).about, About::default());
+    for status in [Status::Online, Status::Away, Status::Busy] {
+        let (status_text, profile) = (Text::new("é".repeat(128)).expect("fits"), Text::new("x\n".repeat(512)));
+        let about = About { status, status_text, profile: profile.expect("fits") };
+        let changes = [
+            Change::Described { about: About { profile: Text::new("before").expect("short"), ..About::default() } },
+            Change::Described { about: about.clone() },
+        ];
+        let mut kept = State::default();
+        changes.iter().for_each(|change| kept.apply(change, 1));
+        assert_eq!((after(&changes).about, kept.about), (about.clone(), about));
+    }
+}
+
+#[test]
+fn what_nobody_can_say_of_oneself_is_damage() {
+    for wrong in
+        ["status = 'offline'", "status = 'x'", "status_text = printf('%257c', 'x')", "profile = printf('%1025c', 'x')"]
+    {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = open(directory.path());
+        store.connection.execute(&format!("UPDATE self SET {wrong}"), []).expect("writes");
+        assert!(matches!(store.load(1, 0), Err(StoreError::Corrupt { .. })), "{wrong}");
+    }
 }
 
 #[test]
@@ -306,8 +335,9 @@ fn a_database_that_is_not_understood_is_left_as_it_is() {
         fs::write(path, bytes).expect("writes");
     };
     type Spoil<'a> = &'a dyn Fn(&std::path::Path);
+    let known = super::schema::VERSION;
     let cases: [(Spoil<'_>, &str); 4] = [
-        (&newer, "was written by a newer papo (format 3; this one knows 2)"),
+        (&newer, &format!("was written by a newer papo (format {}; this one knows {known})", known + 1)),
         (&foreign, "is not a database of papo"),
         (&garbage, "is damaged"),
         (&damaged, "is damaged"),
@@ -445,7 +475,7 @@ fn a_database_of_the_first_format_is_brought_up_to_this_one_and_loses_nothing() 
     store.keep(&[Change::TransferOffered { transfer: transfer(1, outgoing()) }]).expect("applies");
     assert_eq!(store.load(10, 0).expect("loads").transfers, [transfer(1, outgoing())]);
     let version = store.connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
-    assert_eq!(version.expect("reads"), 2);
+    assert_eq!(version.expect("reads"), super::schema::VERSION);
 }
 
 #[test]

@@ -5,21 +5,17 @@ use std::net::SocketAddr;
 use super::{
     change::{Change, Realm},
     interface::{Credentials, Note, Notice, PeerSeen, Problem, Request, RoomSeen, Target},
-    link::Link,
     machine::{Draining, Out, Peer},
     people::{Person, PersonId},
     session::{Asked, Stage},
 };
 use crate::{
     identity::verification_digits,
-    machine::ConnId,
     names::Name,
     time::Time,
     wire::{
         peer::ToPeer,
-        tracker::{
-            Contact, Failure, Goodbye, PeerRow, Prefix, Profile, RoomEvent, RoomRow, Status, StatusText, ToTracker,
-        },
+        tracker::{Contact, Failure, Goodbye, PeerRow, Prefix, Profile, RoomEvent, RoomRow, Status, ToTracker},
     },
 };
 
@@ -39,16 +35,8 @@ impl Peer {
             Request::Plaintext { open } => {
                 self.ask_plain(now, token, |request| ToTracker::SetPlaintext { request, open })
             }
-            Request::Status { status: Status::Offline, .. } => self.outcome(token, Some(Problem::OutOfRange)),
-            Request::Status { status, text } if self.session.address.is_none() => {
-                self.set_own_status(status, text);
-                self.outcome(token, None);
-            }
-            Request::Status { status, text } => {
-                let asked = Asked::Status { token, status, text: text.clone() };
-                self.ask_tracker(now, token, asked, |request| ToTracker::SetStatus { request, status, text });
-            }
-            Request::Profile { text } => self.ask_plain(now, token, |request| ToTracker::SetProfile { request, text }),
+            Request::Status { status, text } => self.set_status(now, token, status, text),
+            Request::Profile { text } => self.set_profile(now, token, text),
             Request::Peers { prefix } => self.list_peers(now, token, prefix, false),
             Request::Users { room: None } => self.list_peers(now, token, String::new(), true),
             Request::Users { room: Some(room) } => self.list_members(now, token, &room),
@@ -216,6 +204,7 @@ impl Peer {
             Asked::Login | Asked::Identify { .. } | Asked::Look { .. } => false,
             Asked::Plain { token: of }
             | Asked::Status { token: of, .. }
+            | Asked::Profile { token: of, .. }
             | Asked::Logout { token: of }
             | Asked::Enter { token: of, .. }
             | Asked::Exit { token: of, .. }
@@ -430,38 +419,6 @@ impl Peer {
         self.say_to_peer(conn, ToPeer::Ping { nonce });
     }
 
-    /// This peer is that to others from now on.
-    pub(super) fn set_own_status(&mut self, status: Status, text: StatusText) {
-        self.session.own_status = (status, text);
-        for conn in self.links.all_up().map(|(_, conn)| conn).collect::<Vec<_>>() {
-            self.say_status(conn);
-        }
-    }
-
-    /// A link stands: whoever no tracker tells it is told what this peer is, where that is worth a word.
-    pub(super) fn tell_status(&mut self, conn: ConnId) {
-        if self.session.own_status != (Status::Online, StatusText::default()) {
-            self.say_status(conn);
-        }
-    }
-
-    fn say_status(&mut self, conn: ConnId) {
-        let known_by_label = |link: &Link| link.person.as_ref().is_some_and(|id| id.0 == Realm::Lan);
-        if self.links.find(conn).is_some_and(known_by_label) {
-            let (status, text) = self.session.own_status.clone();
-            self.say_to_peer(conn, ToPeer::Status { status, text });
-        }
-    }
-
-    /// The other end says what it is. Of an account its tracker says that.
-    pub(super) fn on_status(&mut self, conn: ConnId, status: Status, text: StatusText) {
-        if let Some(link) = self.links.find_mut(conn)
-            && link.person.as_ref().is_some_and(|id| id.0 == Realm::Lan)
-        {
-            link.status = (status, text);
-        }
-    }
-
     fn seen(&self, id: &PersonId, person: &Person) -> PeerSeen {
         let link = person.pinned.and_then(|key| self.links.up(&key)).and_then(|conn| self.links.find(conn));
         // What the tracker told before it was lost may not hold any more.
@@ -469,7 +426,7 @@ impl Peer {
         // A link stands, and the tracker does not tell of a session: what it told before is over.
         let (status, status_text) = match (link, person.online) {
             (None, _) if !online => (Status::Offline, person.status_text.clone()),
-            (Some(link), false) => link.status.clone(),
+            (Some(link), false) => (link.about.status, link.about.status_text.clone()),
             (_, _) => (person.status, person.status_text.clone()),
         };
         let reachable = online || link.is_some();
@@ -600,17 +557,19 @@ impl Peer {
     }
 
     fn whois(&mut self, now: Time, token: u64, user: Name) {
-        if self.session.up().is_some() {
+        let known = self.person_named(&user);
+        // Of whoever is known by a label no tracker can tell anything.
+        if self.session.up().is_some() && known.as_ref().is_none_or(|id| id.0 != Realm::Lan) {
             let asked = Asked::Whois { token };
             return self.ask_tracker(now, token, asked, |request| ToTracker::WhoisName { request, name: user });
         }
         if user == self.me {
-            return self.answer_whois_me(now, token, None, Profile::default(), false);
+            let profile = self.about().profile.clone();
+            return self.answer_whois_me(now, token, None, profile, false);
         }
-        match self.person_named(&user) {
-            Some(_) => self.answer_whois(token, &user, Profile::default(), false),
-            None => self.outcome(token, Some(Problem::UnknownUser { user })),
-        }
+        let link = known.and_then(|id| self.people.find(&id)?.pinned).and_then(|key| self.links.up(&key));
+        let profile = link.and_then(|conn| self.links.find(conn)).map(|link| link.about.profile.clone());
+        self.answer_whois(token, &user, profile.unwrap_or_default(), false);
     }
 
     pub(super) fn answer_whois(&mut self, token: u64, user: &Name, profile: Profile, plaintext: bool) {
@@ -654,10 +613,10 @@ impl Peer {
             user: self.me.clone(),
             address: self.claimed().iter().copied().find(|address| !address.ip().is_unspecified()),
             status: match self.session.address.is_none() || self.session.up().is_some() {
-                true => self.session.own_status.0,
+                true => self.about().status,
                 false => Status::Offline,
             },
-            status_text: self.session.own_status.1.clone(),
+            status_text: self.about().status_text.clone(),
             room: None,
             last_seen: self.wall_now(now),
             linked: false,

@@ -7,7 +7,7 @@ use crate::{
     names::Name,
     time::Wall,
     wire::{
-        peer::{Have, PrivateMessage, Scope},
+        peer::{About, Have, PrivateMessage, Scope},
         room::{CreationRecord, EntryId, RoomId, SignedEntry},
         transfer::{Hash, Offer, Reason, TransferId},
     },
@@ -79,6 +79,11 @@ pub enum Change {
         name: Name,
         /// Whether.
         blocked: bool,
+    },
+    /// What this peer says of itself where it has no tracker.
+    Described {
+        /// All of it.
+        about: About,
     },
     /// A room that this peer is in.
     RoomEntered {
@@ -321,6 +326,9 @@ pub struct State {
     pub verified: Vec<Key>,
     /// Who is not talked to.
     pub blocked: Vec<(Realm, Name)>,
+    /// What this peer says of itself where it has no tracker.
+    #[serde(default)]
+    pub about: About,
     /// Rooms.
     pub rooms: Vec<RoomLog>,
     /// Rooms that this peer was in: if it comes back, it goes on where it was.
@@ -372,6 +380,7 @@ impl State {
                     self.blocked.push((*realm, name.clone()));
                 }
             }
+            Change::Described { about } => self.about = about.clone(),
             Change::RoomEntered { record } => {
                 let id = record.id();
                 let left = self.left.iter().position(|left| left.room == id).map(|index| self.left.remove(index));

@@ -231,9 +231,13 @@ impl Peer {
         if self.session.credentials.is_some() {
             return self.outcome(token, Some(Problem::TrackerInUse { tracker: self.session.address_text() }));
         }
+        let said = self.about().clone();
         self.session.address = Some(address);
         self.session.key = None;
         self.session.account = None;
+        if *self.about() != said {
+            self.tell_about();
+        }
         self.outcome(token, None);
     }
 }

@@ -21,9 +21,8 @@ use crate::{
     source::Source,
     time::Time,
     wire::{
-        peer::Have,
+        peer::{About, Have},
         room::{EntryId, RoomId},
-        tracker::{Status, StatusText},
     },
 };
 
@@ -113,8 +112,8 @@ pub struct Link {
     pub awaits_turn: bool,
     /// Pings under way: nonce, request, when.
     pub pings: BTreeMap<u64, (u64, Time)>,
-    /// What the other end says that it is, to whom no tracker tells it.
-    pub status: (Status, StatusText),
+    /// What the other end says of itself.
+    pub about: About,
     /// Whether it is read.
     pub reading: bool,
 }
@@ -144,7 +143,7 @@ impl Link {
             wants_write: false,
             awaits_turn: false,
             pings: BTreeMap::new(),
-            status: (Status::Online, StatusText::default()),
+            about: About::default(),
             reading: true,
         }
     }

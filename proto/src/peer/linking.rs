@@ -422,7 +422,7 @@ impl Peer {
             let notice = Notice::Peer { what: PeerEvent::Linked, user: id.1.clone(), address: Some(address) };
             self.tell(notice);
         }
-        self.tell_status(conn);
+        self.introduce(conn);
         self.on_place_ready(conn, None, have);
         self.greet_rooms(now, conn);
         self.offer_all(conn, &key);

@@ -42,7 +42,7 @@ use crate::{
     timers::Timers,
     wire::{
         codec::Wire as _,
-        peer::{Have, ToPeer},
+        peer::{About, Have, ToPeer},
         room::{CreationRecord, EntryId, RoomId},
         tracker::{Goodbye, ToTracker},
     },
@@ -152,6 +152,8 @@ pub struct Peer {
 
     /// What this peer calls itself: its account, or a label.
     pub(super) me: Name,
+    /// What it says of itself where it has no tracker.
+    pub(super) own_about: About,
     /// The number of this peer's logs.
     pub(super) log_number: u64,
     pub(super) wall: Wall,
@@ -232,6 +234,7 @@ impl Machine for Peer {
             pins,
             verified,
             blocked,
+            about,
             rooms,
             left,
             private_said,
@@ -289,6 +292,7 @@ impl Machine for Peer {
             said: Vec::new(),
             acks: BTreeMap::new(),
             me: name,
+            own_about: about,
             log_number: log,
             wall: Wall::default(),
             wall_at: Time::ZERO,

@@ -6,10 +6,12 @@
 //! - [`transfer`]: files and directories.
 //! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `naming`
 //!   (who is who), `linking` (other peers), `finding` (those on the
-//!   same network), `roster` (rooms), `talking` (messages), `asking` (the person's requests).
+//!   same network), `about` (what people say of themselves), `roster` (rooms), `talking` (messages), `asking` (the
+//!   person's requests).
 //!
 //! Invariant: links and what is said over them do not depend on the tracker's being there.
 
+mod about;
 mod asking;
 pub mod change;
 pub mod discovery;

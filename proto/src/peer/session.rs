@@ -22,8 +22,9 @@ use crate::{
     names::Name,
     time::Time,
     wire::{
+        peer::About,
         room::RoomId,
-        tracker::{Claimed, PeerRow, RoomRow, Status, StatusText},
+        tracker::{Claimed, PeerRow, Profile, RoomRow, Status, StatusText},
     },
 };
 
@@ -66,6 +67,13 @@ pub enum Asked {
         status: Status,
         /// In its own words.
         text: StatusText,
+    },
+    /// This peer says something else about itself.
+    Profile {
+        /// The request that it answers.
+        token: u64,
+        /// What.
+        text: Profile,
     },
     /// The end of the session.
     Logout {
@@ -151,8 +159,8 @@ pub struct Session {
     pub stood: bool,
     /// The account, while and after it stood.
     pub account: Option<Name>,
-    /// What this peer is to others, as far as the tracker has told or taken it.
-    pub own_status: (Status, StatusText),
+    /// What the account says of itself, as far as the tracker has told or taken it.
+    pub about: About,
     /// Where this peer said at login that it listens.
     pub claimed: Option<Claimed>,
     /// Whether the state after login is still coming in.
@@ -184,7 +192,7 @@ impl Session {
             login_token: None,
             stood: false,
             account: None,
-            own_status: (Status::Online, StatusText::default()),
+            about: About::default(),
             claimed: None,
             syncing: false,
             heard: Time::ZERO,

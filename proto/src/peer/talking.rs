@@ -17,7 +17,7 @@ use crate::{
     room::Offer,
     time::Time,
     wire::{
-        peer::{Have, PrivateMessage, Scope, ToPeer},
+        peer::{About, Have, PrivateMessage, Scope, ToPeer},
         room::{Body, Entry, RoomId, Said, SignedEntry},
         tracker::Status,
     },
@@ -280,10 +280,12 @@ impl Peer {
             | ToPeer::Pause { .. }
             | ToPeer::Refuse { .. }
             | ToPeer::Withdraw { .. } => self.on_transfer_message(now, conn, key, &person.1, message, out),
-            ToPeer::Status { status: Status::Offline, .. } | ToPeer::Hello { .. } | ToPeer::Bye { .. } => {
+            ToPeer::About { about: About { status: Status::Offline, .. } }
+            | ToPeer::Hello { .. }
+            | ToPeer::Bye { .. } => {
                 self.cut(now, conn, Fault::Unexpected, out);
             }
-            ToPeer::Status { status, text } => self.on_status(conn, status, text),
+            ToPeer::About { about } => self.on_about(conn, about),
         }
     }
 

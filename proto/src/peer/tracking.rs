@@ -23,6 +23,7 @@ use crate::{
     time::Time,
     wire::{
         codec::Wire as _,
+        peer::About,
         tracker::{
             CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, ROOM_CAPACITY_MAX, RoomEvent, ToTracker,
         },
@@ -358,6 +359,7 @@ impl Peer {
                 Asked::Logout { token } => self.outcome(token, None),
                 Asked::Plain { token }
                 | Asked::Status { token, .. }
+                | Asked::Profile { token, .. }
                 | Asked::Enter { token, .. }
                 | Asked::Exit { token, .. }
                 | Asked::Peers { token, .. }
@@ -432,7 +434,8 @@ impl Peer {
             }
             FromTracker::Whois { request, contact, profile, plaintext } => {
                 if contact.name == self.me {
-                    self.session.own_status = (contact.status, contact.status_text.clone());
+                    let (status, status_text) = (contact.status, contact.status_text.clone());
+                    self.on_account_told(About { status, status_text, profile: profile.clone() });
                 }
                 self.on_contact(now, &contact, out);
                 self.on_answer(now, request, Answer::Whois(Box::new((contact, profile, plaintext))), out);
@@ -567,8 +570,12 @@ impl Peer {
                 self.forget_room(now, room, None, &self.me.clone());
                 self.outcome(token, None);
             }
-            (Asked::Status { token, status, text }, Answer::Done) => {
-                self.set_own_status(status, text);
+            (Asked::Status { token, status, text: status_text }, Answer::Done) => {
+                self.on_account_told(About { status, status_text, ..self.session.about.clone() });
+                self.outcome(token, None);
+            }
+            (Asked::Profile { token, text: profile }, Answer::Done) => {
+                self.on_account_told(About { profile, ..self.session.about.clone() });
                 self.outcome(token, None);
             }
             (Asked::Plain { token } | Asked::Enter { token, .. }, Answer::Done) => self.outcome(token, None),
@@ -589,6 +596,7 @@ impl Peer {
             (
                 Asked::Plain { token }
                 | Asked::Status { token, .. }
+                | Asked::Profile { token, .. }
                 | Asked::Logout { token }
                 | Asked::Enter { token, .. }
                 | Asked::Exit { token, .. }

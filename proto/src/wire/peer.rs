@@ -7,7 +7,7 @@
 use super::{
     codec::{List, Malformed, Reader, Wire, wire_enum, wire_struct},
     room::{EntryId, PARENTS_MAX, RoomId, Said, SignedEntry},
-    tracker::{Goodbye, Status, StatusText},
+    tracker::{Goodbye, Profile, Status, StatusText},
     transfer::{Chunk, Hash, Offer, Reason, TransferId},
 };
 use crate::{identity::Key, names::Name, time::Wall};
@@ -65,6 +65,19 @@ wire_struct! {
         pub at: Wall,
         /// What is said.
         pub text: Said,
+    }
+}
+
+wire_struct! {
+    /// What somebody says of itself to those whom no tracker tells it.
+    #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+    pub struct About {
+        /// All but offline.
+        pub status: Status,
+        /// In its own words.
+        pub status_text: StatusText,
+        /// What it says about itself.
+        pub profile: Profile,
     }
 }
 
@@ -129,8 +142,8 @@ wire_enum! {
         17 = Refuse { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
         /// The sender of this does not send it any longer; answered by a `Refuse`.
         18 = Withdraw { /** Which. */ transfer: TransferId, /** Why. */ reason: Reason, },
-        /// What the sender is to whom no tracker tells it.
-        19 = Status { /** All but offline. */ status: Status, /** In its own words. */ text: StatusText, },
+        /// What the sender says of itself.
+        19 = About { /** All of it, in place of what it said before. */ about: About, },
     }
 }
 
@@ -182,7 +195,7 @@ mod tests {
         check(&ToPeer::Private { message }, "07 0000000000000001 0000000000000002 01 0000000000000003 0000");
         check(&ToPeer::PrivateAck { have: Have::default() }, &format!("08 {nothing}"));
         check(&ToPeer::Bye { reason: Goodbye::Quit }, "09 00");
-        check(&ToPeer::Status { status: Status::Online, text: StatusText::default() }, "13 00 0000");
+        check(&ToPeer::About { about: About::default() }, "13 00 0000 0000");
     }
 
     #[test]

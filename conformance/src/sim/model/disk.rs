@@ -118,6 +118,7 @@ impl Disk {
                 }
             }
             Change::Verified { .. }
+            | Change::Described { .. }
             | Change::Baseline { .. }
             | Change::TransferOffered { .. }
             | Change::TransferAccepted { .. }

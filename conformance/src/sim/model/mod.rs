@@ -7,11 +7,15 @@
 //! - [`promises`], [`requests`]: what a person was told that is done is done, and every request is answered once.
 //! - [`messages`]: once, in order, by their authors, and kept before anyone says so.
 //! - [`files`]: whole, and told of when they are.
+//! - [`about`]: what people without a tracker say of themselves.
 //! - [`trust`], [`wires`], [`bounds`]: pins, what can be read on a wire and who is dialled, and limits.
 //! - [`rest`]: what holds when everything has come to rest.
 //!
 //! A new capability adds its facts to the fold that they belong to, and its invariant beside those of its kind.
 
+mod about;
+#[cfg(test)]
+mod about_tests;
 mod bounds;
 mod directory;
 mod disk;
@@ -34,8 +38,8 @@ mod wires;
 use papo_proto::{disk::memory::Node, identity::Key, peer};
 
 use self::{
-    bounds::Bounds, disk::Released, files::Files, known::Known, messages::Messages, requests::Requests, rest::Answers,
-    trust::Trust, wires::Wires,
+    about::Abouts, bounds::Bounds, disk::Released, files::Files, known::Known, messages::Messages, requests::Requests,
+    rest::Answers, trust::Trust, wires::Wires,
 };
 use super::{
     cast::{Cast, PersonId, Role},
@@ -65,6 +69,7 @@ pub(crate) const INVARIANTS: &[Invariant] = &[
     order::CAUSAL_ORDER,
     files::WHOLE_FILES,
     files::TOLD_WHEN_WHOLE,
+    about::OWN_WORDS,
     trust::PINS_STAY,
     wires::SECRECY,
     wires::NO_THIRD_PARTY,
@@ -125,6 +130,7 @@ pub(crate) struct Model {
     requests: Requests,
     messages: Messages,
     files: Files,
+    abouts: Abouts,
     trust: Trust,
     wires: Wires,
     bounds: Bounds,
@@ -139,6 +145,7 @@ impl Model {
             requests: Requests::default(),
             messages: Messages::default(),
             files: Files::default(),
+            abouts: Abouts::default(),
             trust: Trust::default(),
             wires: Wires::new(cast),
             bounds: Bounds::default(),
@@ -152,6 +159,7 @@ impl Model {
     pub(crate) fn note_new_device(&mut self, person: PersonId, key: Key) {
         self.known.on_new_device(person, key);
         self.files.on_new_device(person);
+        self.abouts.on_new_device(person);
         self.wires.on_new_device(key);
     }
 
@@ -222,6 +230,7 @@ impl Model {
         if let peer::Command::Ask { request, .. } = command {
             self.known.on_asked(person, request);
             self.messages.on_asked(person, request);
+            self.abouts.on_asked(person, request);
         }
     }
 
@@ -229,9 +238,11 @@ impl Model {
         self.messages.on_told(&self.known, person, fact.node, notice, &mut self.found);
         self.answers.on_told(fact, notice);
         self.files.on_told(person, notice, &mut self.found);
+        self.abouts.on_told(&self.known, person, notice, &mut self.found);
         let done = self.requests.on_told(fact, notice, &mut self.found);
         if let Some(done) = done {
             promises::check(&self.known, &self.requests, person, fact.node, &done, &mut self.found);
+            self.abouts.on_done(&self.known, person, &done, &mut self.found);
             self.answers.on_done(fact, &done);
         } else if let peer::Notice::LoggedIn { user, .. } = notice {
             promises::check_login(&self.known, person, user, &mut self.found);
@@ -241,6 +252,7 @@ impl Model {
     fn on_kept(&mut self, person: PersonId, fact: &Fact, change: &peer::Change) {
         self.trust.on_kept(&self.known, person, change, &mut self.found);
         self.files.on_kept(&self.known, person, change);
+        self.abouts.on_kept(person, fact.at, change);
         self.requests.on_kept(&self.known, fact, change);
         let released: Vec<Released> = self.known.disks[person].apply(change, &self.known.who.keys[person]);
         self.messages.on_kept(&self.known, person, fact.node, change, &released, &mut self.found);

@@ -49,8 +49,14 @@ pub(super) struct Stage {
 impl Stage {
     /// Three people, known to nobody.
     pub(super) fn empty() -> Self {
+        Self::of_cast(|_| {})
+    }
+
+    /// The same, of a cast that is changed first.
+    pub(super) fn of_cast(change: impl FnOnce(&mut Cast)) -> Self {
         let limits = || Limits { unacknowledged_max: 2, ..Limits::DEFAULT };
-        let cast = Cast::draw(&Seed([7; 32]), 3, &mut { limits });
+        let mut cast = Cast::draw(&Seed([7; 32]), 3, &mut { limits });
+        change(&mut cast);
         let (seqs, now) = (BTreeMap::new(), Time::ZERO);
         Self { model: Model::new(&cast), cast, now, tokens: 0, seqs, received: 0 }
     }

@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use serde_json::Value;
@@ -343,6 +344,19 @@ impl Papo {
         let found = self.wait_for(answer, |_| true);
         self.mark = before;
         found
+    }
+
+    /// Asks again and again until the answer is as wanted: for what changes without an event.
+    #[track_caller]
+    pub(crate) fn ask_until(&mut self, command: &str, answer: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + BOUND;
+        loop {
+            let found = self.ask(command, answer);
+            if wanted(&found) {
+                return found;
+            }
+            assert!(Instant::now() < end, "{}: {command} was never as wanted\n{}", self.user(), self.process.story());
+        }
     }
 
     /// Says goodbye and waits for its end; its exit code.

@@ -93,7 +93,7 @@ impl Peer {
             | ToPeer::Private { .. }
             | ToPeer::PrivateAck { .. }
             | ToPeer::Bye { .. }
-            | ToPeer::Status { .. } => self.cut(now, conn, Fault::Unexpected, out),
+            | ToPeer::About { .. } => self.cut(now, conn, Fault::Unexpected, out),
         }
     }
 
