@@ -22,6 +22,7 @@ use crate::{
         codec::Wire as _,
         peer::{Have, ToPeer},
         tracker::Goodbye,
+        transfer::ChunkRef,
     },
 };
 
@@ -266,12 +267,19 @@ impl Peer {
             if awaited || (link.is_up() && !self.output_open) {
                 break;
             }
-            let max = if link.is_up() { self.limits.frame_bytes_max } else { self.limits.frame_before_login_bytes_max };
+            let up = link.is_up();
+            let max = if up { self.limits.frame_bytes_max } else { self.limits.frame_before_login_bytes_max };
             let Some(channel) = &mut link.channel else { return };
             match out.send_with(conn, |reply| channel.next_step(max, reply)) {
                 Ok(None) => break,
                 Ok(Some(Step::Identified(key))) => self.on_link_identified(now, conn, key, out),
                 Ok(Some(Step::Established(key))) => self.on_link_established(now, conn, key),
+                Ok(Some(Step::Message(message))) if up && ChunkRef::is_in(&message) => {
+                    match ChunkRef::from_bytes(&message) {
+                        Ok(chunk) => self.on_chunk(now, conn, chunk, out),
+                        Err(_) => return self.cut(now, conn, Fault::Malformed, out),
+                    }
+                }
                 Ok(Some(Step::Message(message))) => match ToPeer::from_bytes(&message) {
                     Ok(message) => self.on_link_message(now, conn, message, out),
                     Err(_) => return self.cut(now, conn, Fault::Malformed, out),

@@ -262,6 +262,15 @@ impl<const MAX: usize> Bytes<MAX> {
         encode_length(bytes.len(), out);
         out.extend_from_slice(bytes);
     }
+
+    /// Takes what a [`Bytes`] would take, and leaves it where it is.
+    ///
+    /// # Errors
+    /// When they are more than `MAX`, or not all there.
+    pub fn decode_slice<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
+        let length = usize::from(u16::decode(reader)?);
+        if length > MAX { Err(Malformed::TooLarge) } else { reader.take(length) }
+    }
 }
 
 impl<const MAX: usize> std::ops::Deref for Bytes<MAX> {
@@ -284,11 +293,7 @@ impl<const MAX: usize> Wire for Bytes<MAX> {
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let length = usize::from(u16::decode(reader)?);
-        if length > MAX {
-            return Err(Malformed::TooLarge);
-        }
-        Ok(Self(reader.take(length)?.to_vec()))
+        Self::decode_slice(reader).map(|bytes| Self(bytes.to_vec()))
     }
 }
 

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::channel::TAG_BYTES;
+
 use super::{
     codec::{Bytes, Malformed, Reader, Text, Wire, hexadecimal, wire_choice, wire_struct},
     room::RoomId,
@@ -43,9 +45,7 @@ pub const SIZE_MAX: u64 = 1 << 62;
 /// What of a stream may be sent that is not on the receiver's disk, as far as the sender knows.
 pub const AHEAD_BYTES_MAX: u64 = 1024 * 1024;
 /// The most bytes of a chunk: with all around it, it makes a frame of 16 KiB on the wire.
-pub const CHUNK_BYTES_MAX: usize = 16 * 1024 - CHUNK_OVERHEAD_BYTES;
-/// The length of the frame, the kind, the stream, the offset, the length, and the authentication tag.
-const CHUNK_OVERHEAD_BYTES: usize = 2 + 1 + 4 + 8 + 2 + 16;
+pub const CHUNK_BYTES_MAX: usize = 16 * 1024 - (2 + ChunkRef::START_BYTES + TAG_BYTES);
 
 hexadecimal! {
     /// Names a transfer for both ends: drawn by whoever sends.
@@ -122,6 +122,53 @@ impl Offer {
 /// Bytes of a stream, at least one.
 pub type Chunk = Bytes<CHUNK_BYTES_MAX>;
 
+/// A [`ToPeer::Chunk`](super::peer::ToPeer::Chunk) whose bytes stay where they are: they are long, and many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkRef<'a> {
+    /// Which stream.
+    pub stream: u32,
+    /// Where they begin.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> ChunkRef<'a> {
+    const KIND: u8 = 12;
+    /// The kind, the stream, the offset, and the length of the bytes, which follow.
+    pub const START_BYTES: usize = 1 + 4 + 8 + 2;
+
+    /// Whether a message is one, or would be.
+    #[must_use]
+    pub fn is_in(message: &[u8]) -> bool {
+        message.first() == Some(&Self::KIND)
+    }
+
+    /// Reads a message that [is one](Self::is_in).
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn from_bytes(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(message);
+        match u8::decode(&mut reader)? {
+            Self::KIND => {}
+            other => return Err(Malformed::Kind(other)),
+        }
+        let (stream, offset) = (u32::decode(&mut reader)?, u64::decode(&mut reader)?);
+        let bytes = Chunk::decode_slice(&mut reader)?;
+        reader.finish()?;
+        Ok(Self { stream, offset, bytes })
+    }
+
+    /// Appends the [`Self::START_BYTES`] of a message; so many bytes are to follow.
+    pub fn encode_start(stream: u32, offset: u64, length: usize, out: &mut Vec<u8>) {
+        out.push(Self::KIND);
+        stream.encode(out);
+        offset.encode(out);
+        u16::try_from(length).expect("a chunk is short").encode(out);
+    }
+}
+
 wire_choice! {
     /// Why a transfer ends without having arrived, as whoever ends it says.
     pub enum Reason {
@@ -141,5 +188,40 @@ wire_choice! {
         6 = Invalid,
         /// What arrived has another hash than what was sent.
         7 = Mismatch,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::peer::ToPeer;
+
+    #[test]
+    fn a_chunk_is_read_and_written_in_place_as_the_message_is() {
+        for bytes in [vec![], vec![7], vec![1; CHUNK_BYTES_MAX]] {
+            let chunk = ChunkRef { stream: 7, offset: 9, bytes: &bytes };
+            let mut message = Vec::new();
+            ChunkRef::encode_start(chunk.stream, chunk.offset, bytes.len(), &mut message);
+            assert_eq!(message.len(), ChunkRef::START_BYTES);
+            message.extend_from_slice(&bytes);
+            let whole = ToPeer::Chunk { stream: 7, offset: 9, bytes: Chunk::new(&*bytes).expect("at the bound") };
+            assert_eq!(message, whole.to_bytes());
+            assert!(ChunkRef::is_in(&message));
+            assert_eq!(ChunkRef::from_bytes(&message), Ok(chunk));
+        }
+    }
+
+    #[test]
+    fn what_is_no_chunk_is_refused_as_the_message_is() {
+        let chunk = |length: u16, bytes: usize| [&[12; 13][..], &length.to_be_bytes(), &vec![1; bytes]].concat();
+        let longest = u16::try_from(CHUNK_BYTES_MAX).expect("a chunk is short");
+        let mut others = vec![vec![], vec![1; 9], chunk(2, 3), chunk(longest + 1, CHUNK_BYTES_MAX + 1)];
+        others.extend((0..chunk(2, 2).len()).map(|cut| chunk(2, 2)[..cut].to_vec()));
+        for other in others {
+            let refused = ChunkRef::from_bytes(&other).expect_err("it is none");
+            if ChunkRef::is_in(&other) {
+                assert_eq!(ToPeer::from_bytes(&other), Err(refused));
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     time::Time,
     wire::{
         peer::{Scope, ToPeer},
-        transfer::{Audience, Hash, Offer, Reason, TransferId},
+        transfer::{Audience, ChunkRef, Hash, Offer, Reason, TransferId},
     },
 };
 
@@ -83,8 +83,9 @@ impl Peer {
             ToPeer::Pause { transfer, paused } => self.on_pause(&key, transfer, paused),
             ToPeer::Refuse { transfer, reason } => self.on_refuse(&key, transfer, reason),
             ToPeer::Withdraw { transfer, reason } => self.on_withdraw(conn, &key, transfer, reason),
-            ToPeer::Chunk { stream, offset, bytes } => self.on_chunk(now, conn, stream, offset, &bytes, out),
-            ToPeer::Ping { .. }
+            // A chunk is read where it stands, and comes here from nobody.
+            ToPeer::Chunk { .. }
+            | ToPeer::Ping { .. }
             | ToPeer::Pong { .. }
             | ToPeer::Hello { .. }
             | ToPeer::RoomHello { .. }
@@ -297,15 +298,8 @@ impl Peer {
     }
 
     /// A part of a file came.
-    pub(in crate::peer) fn on_chunk(
-        &mut self,
-        now: Time,
-        conn: ConnId,
-        stream: u32,
-        offset: u64,
-        bytes: &[u8],
-        out: &mut Out,
-    ) {
+    pub(in crate::peer) fn on_chunk(&mut self, now: Time, conn: ConnId, chunk: ChunkRef<'_>, out: &mut Out) {
+        let ChunkRef { stream, offset, bytes } = chunk;
         let number = match self.received_as(conn, stream) {
             Ok(Some(number)) => number,
             Ok(None) => return,

@@ -12,11 +12,7 @@ use super::position::{Marks, Position};
 use crate::{
     disk::BLOCK_BYTES_MAX,
     machine::{ConnId, FileId},
-    wire::{
-        codec::Wire as _,
-        peer::ToPeer,
-        transfer::{AHEAD_BYTES_MAX, CHUNK_BYTES_MAX, Hash, Reason},
-    },
+    wire::transfer::{AHEAD_BYTES_MAX, CHUNK_BYTES_MAX, ChunkRef, Hash, Reason},
 };
 
 /// What an `Accept` asked for.
@@ -194,7 +190,7 @@ impl Sending {
     /// Appends the message of the next chunk, of [`Self::next_chunk_bytes`].
     pub fn take_chunk(&mut self, out: &mut Vec<u8>) {
         let mut length = self.next_chunk_bytes();
-        ToPeer::encode_chunk_start(self.wanted.stream, self.sent, length, out);
+        ChunkRef::encode_start(self.wanted.stream, self.sent, length, out);
         self.sent += length as u64;
         while length > 0 {
             let Some(block) = self.blocks.front() else { return };
@@ -214,31 +210,11 @@ impl Sending {
         let all = self.compared && self.sent == self.total && self.read.offset() == self.total;
         (all && !std::mem::replace(&mut self.ended, true)).then(|| self.read.sum())
     }
-
-    /// How long the message of a full chunk is.
-    #[must_use]
-    pub fn chunk_message_bytes(length: usize) -> usize {
-        1 + 4 + 8 + 2 + length
-    }
-}
-
-impl ToPeer {
-    /// The message of a chunk, but for its bytes, which follow.
-    fn encode_chunk_start(stream: u32, offset: u64, length: usize, out: &mut Vec<u8>) {
-        out.push(Self::CHUNK);
-        stream.encode(out);
-        offset.encode(out);
-        u16::try_from(length).expect("a chunk is short").encode(out);
-    }
-
-    /// The kind of a chunk.
-    const CHUNK: u8 = 12;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::transfer::Chunk;
 
     fn stream(length: usize) -> Vec<u8> {
         (0..length).map(|byte| (byte % 251) as u8).collect()
@@ -264,27 +240,16 @@ mod tests {
                 let mut message = Vec::new();
                 let length = sending.next_chunk_bytes();
                 sending.take_chunk(&mut message);
-                assert_eq!(message.len(), Sending::chunk_message_bytes(length));
-                let Ok(ToPeer::Chunk { stream: 1, offset, bytes }) = ToPeer::from_bytes(&message) else {
-                    panic!("a chunk of stream 1");
-                };
-                chunks.push((offset, bytes.to_vec()));
+                assert_eq!(message.len(), ChunkRef::START_BYTES + length);
+                let chunk = ChunkRef::from_bytes(&message).expect("a chunk");
+                assert_eq!(chunk.stream, 1);
+                chunks.push((chunk.offset, chunk.bytes.to_vec()));
                 sent = true;
             }
             if read.is_none() && !sent {
                 return chunks;
             }
         }
-    }
-
-    #[test]
-    fn a_chunk_is_written_as_the_message_is() {
-        let bytes = stream(100);
-        let mut message = Vec::new();
-        ToPeer::encode_chunk_start(7, 9, 100, &mut message);
-        message.extend_from_slice(&bytes);
-        let whole = ToPeer::Chunk { stream: 7, offset: 9, bytes: Chunk::new(bytes).expect("short") };
-        assert_eq!(message, whole.to_bytes());
     }
 
     #[test]

@@ -4,7 +4,6 @@ use super::{
     After, Asked, Live, Question, Run, What,
     incoming::{Finish, Receiving},
     manifest::{Plan, plan},
-    outgoing::Sending,
     paths,
 };
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
     time::Time,
     wire::{
         peer::ToPeer,
-        transfer::{Hash, Reason},
+        transfer::{ChunkRef, Hash, Reason},
     },
 };
 
@@ -134,7 +133,7 @@ impl Peer {
                     let Some(live) = all.get_mut(number) else { continue };
                     let Run::Sending(sending) = &mut live.run else { continue };
                     let length = sending.next_chunk_bytes();
-                    let frame = 2 + Sending::chunk_message_bytes(length) + TAG_BYTES;
+                    let frame = 2 + ChunkRef::START_BYTES + length + TAG_BYTES;
                     if length == 0 {
                         continue;
                     }
