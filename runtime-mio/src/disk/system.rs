@@ -65,6 +65,14 @@ pub(super) fn sync_data(file: &OwnedFd) -> Result<(), Errno> {
 /// Takes the room of a file without making it longer, so that its length still says how much of it was written.
 #[cfg(target_os = "linux")]
 pub(super) fn preallocate(file: &OwnedFd, size: u64) -> Result<(), Errno> {
+    let system = rustix::fs::fstatfs(file)?;
+    if is_in_memory(&system) {
+        // To take its room would be to clear it, for as long as writing it takes: it is only looked whether it is there.
+        let free = system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or_default());
+        let taken = u64::try_from(rustix::fs::fstat(file)?.st_blocks).unwrap_or_default() * 512;
+        let unlimited = system.f_blocks == 0;
+        return if unlimited || size <= free.saturating_add(taken) { Ok(()) } else { Err(Errno::NOSPC) };
+    }
     loop {
         match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, size) {
             Err(Errno::INTR) => {}
@@ -73,6 +81,13 @@ pub(super) fn preallocate(file: &OwnedFd, size: u64) -> Result<(), Errno> {
             Ok(()) | Err(_) => return Ok(()),
         }
     }
+}
+
+/// Whether the room of a file system is memory.
+#[cfg(target_os = "linux")]
+fn is_in_memory(system: &rustix::fs::StatFs) -> bool {
+    const TMPFS_MAGIC: u64 = 0x0102_1994;
+    u64::try_from(system.f_type).is_ok_and(|magic| magic == TMPFS_MAGIC)
 }
 
 #[cfg(not(target_os = "linux"))]
