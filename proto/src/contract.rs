@@ -77,6 +77,7 @@ enum Fits {
     /// So many bytes.
     Read(usize),
     Space,
+    Written,
     Published,
     Done,
 }
@@ -89,7 +90,8 @@ impl Fits {
             Ask::Read { bytes, .. } => Self::Read(*bytes),
             Ask::Space => Self::Space,
             Ask::Publish { .. } => Self::Published,
-            Ask::Note { .. } | Ask::Write { .. } | Ask::Sync { .. } | Ask::Discard { .. } => Self::Done,
+            Ask::Write { .. } => Self::Written,
+            Ask::Note { .. } | Ask::Sync { .. } | Ask::Discard { .. } => Self::Done,
         }
     }
 
@@ -98,6 +100,7 @@ impl Fits {
             Answer::Scanned(_) => Self::Scanned,
             Answer::Opened { .. } => Self::Opened,
             Answer::Read(bytes) => Self::Read(bytes.len()),
+            Answer::Written { .. } => Self::Written,
             Answer::Space { .. } => Self::Space,
             Answer::Published { .. } => Self::Published,
             Answer::Done => Self::Done,

@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 /// Put in by the puppet.
 const ANY: FileId = FileId(0);
+const WRITTEN: Result<Answer, DiskError> = Ok(Answer::Written { block: Vec::new() });
 
 /// A machine with a disk in a directory of its own.
 struct Fixture {
@@ -122,7 +123,7 @@ fn a_directory_is_scanned_read_staged_and_published_as_it_was() {
             panic!("it can be read");
         };
         let note = offset.to_be_bytes().to_vec();
-        assert_eq!(fixture.puppet.ask(Ask::Write { file: to, offset, bytes, note }), Ok(Answer::Done));
+        assert_eq!(fixture.puppet.ask(Ask::Write { file: to, offset, bytes, note }), WRITTEN);
     }
     assert_eq!(fixture.puppet.ask(Ask::Sync { file: to }), Ok(Answer::Done));
     assert!(!fixture.path("received/source").exists(), "it has no name yet");
@@ -155,7 +156,7 @@ fn what_is_asked_of_one_thing_is_answered_in_order() {
     let space = answers.iter().position(|answer| matches!(answer, Ok(Answer::Space { .. }))).expect("it is answered");
     let _ = answers.remove(space);
     assert_eq!(answers.pop(), Some(Err(DiskError::Tampered)), "the stream is not whole");
-    assert!(answers.iter().all(|answer| *answer == Ok(Answer::Done)));
+    assert!(answers.iter().all(|answer| *answer == WRITTEN));
     // Closed by publishing, whatever the answer; the stage stays.
     let (again, note) = fixture.open_stage(vec![self::file("", 1000)]);
     assert_eq!((note, again != file), (vec![99], true));
@@ -238,7 +239,7 @@ fn a_file_that_does_not_fit_is_noticed_before_it_has_come() {
         assert_eq!(fixture.puppet.ask(Ask::Discard { key: "in1".to_owned() }), Ok(Answer::Done));
         assert!(room(&fixture) > before - (64 << 10), "its room is free again");
         let (stage, _) = fixture.open_stage(vec![file("", BLOCK_BYTES_MAX as u64)]);
-        assert_eq!(fixture.puppet.ask(write(stage)), Ok(Answer::Done));
+        assert_eq!(fixture.puppet.ask(write(stage)), WRITTEN);
         assert!(fixture.puppet.ask(Ask::Publish { file: stage, name: "x".to_owned() }).is_ok());
         fixture.stop();
     });
@@ -253,7 +254,7 @@ fn a_disk_that_fills_up_ends_one_stage_and_no_other() {
             open("many", (0..1000).map(|number| file(&format!("{number}"), 8000)).collect()),
         );
         let write = |file, offset, bytes| Ask::Write { file, offset, bytes: vec![1; bytes], note: vec![1] };
-        assert_eq!(fixture.puppet.ask(write(whole, 0, 1000)), Ok(Answer::Done));
+        assert_eq!(fixture.puppet.ask(write(whole, 0, 1000)), WRITTEN);
         let mut written = 0;
         let error = loop {
             match fixture.puppet.ask(write(many, written, BLOCK_BYTES_MAX)) {

@@ -219,7 +219,7 @@ impl MemoryDisk {
                 self.open.insert(file, Open::Stage(key));
                 Ok(Answer::Opened { note })
             }
-            Ask::Write { file, offset, bytes, note } => self.write(file, offset, &bytes, note),
+            Ask::Write { file, offset, bytes, note } => self.write(file, offset, bytes, note),
             Ask::Sync { file } => {
                 let stage = self.stage(file)?;
                 stage.synced = (stage.content.len(), stage.note.clone());
@@ -320,7 +320,7 @@ impl MemoryDisk {
         self.stages.get_mut(key).ok_or(DiskError::Tampered)
     }
 
-    fn write(&mut self, file: FileId, offset: u64, bytes: &[u8], note: Vec<u8>) -> Result<Answer, DiskError> {
+    fn write(&mut self, file: FileId, offset: u64, mut bytes: Vec<u8>, note: Vec<u8>) -> Result<Answer, DiskError> {
         let free = self.free;
         let stage = self.stage(file)?;
         let offset = usize::try_from(offset).map_err(|_| DiskError::TooMany)?;
@@ -339,10 +339,11 @@ impl MemoryDisk {
             return Err(DiskError::Full);
         }
         stage.content.resize(end.max(stage.content.len()), 0);
-        stage.content[offset..end].copy_from_slice(bytes);
+        stage.content[offset..end].copy_from_slice(&bytes);
         stage.note = note;
         self.free -= grows;
-        Ok(Answer::Done)
+        bytes.clear();
+        Ok(Answer::Written { block: bytes })
     }
 
     fn publish(&mut self, file: FileId, name: &str) -> Result<String, DiskError> {
@@ -441,6 +442,8 @@ mod tests {
         disk.answer(Ask::OpenStage { file: FileId(id), key: "k".to_owned(), entries })
     }
 
+    const WRITTEN: Result<Answer, DiskError> = Ok(Answer::Written { block: Vec::new() });
+
     fn write(disk: &mut MemoryDisk, id: u64, offset: u64, bytes: &[u8]) -> Result<Answer, DiskError> {
         disk.answer(Ask::Write { file: FileId(id), offset, bytes: bytes.to_vec(), note: vec![bytes.len() as u8] })
     }
@@ -498,9 +501,9 @@ mod tests {
             assert_eq!(open_stage(&mut disk, id, vec![file(4)]), Ok(Answer::Opened { note: Vec::new() }));
             assert_eq!(open_stage(&mut disk, 99, vec![file(4)]), Err(DiskError::Denied), "it is open already");
             assert_eq!(write(&mut disk, id, 1, b"x"), Err(DiskError::Tampered));
-            assert_eq!(write(&mut disk, id, 0, b"abc"), Ok(Answer::Done));
+            assert_eq!(write(&mut disk, id, 0, b"abc"), WRITTEN);
             assert_eq!(write(&mut disk, id, 2, b"cde"), Err(DiskError::TooMany));
-            assert_eq!(write(&mut disk, id, 2, b"cd"), Ok(Answer::Done));
+            assert_eq!(write(&mut disk, id, 2, b"cd"), WRITTEN);
             let path = if id == 1 { "received_files/a.txt" } else { "received_files/a (1).txt" };
             assert_eq!(publish(&mut disk, id, "a.txt"), Ok(Answer::Published { path: path.to_owned() }));
             // Whoever did not hear the answer asks again.
@@ -528,7 +531,7 @@ mod tests {
         assert!(open_stage(&mut disk, 1, tree).is_ok());
         assert_eq!(publish(&mut disk, 1, "t"), Err(DiskError::Tampered), "it is not whole");
         assert!(open_stage(&mut disk, 3, vec![entry("a", None), entry("a/b", Some(2)), entry("c", Some(0))]).is_ok());
-        assert_eq!(write(&mut disk, 3, 0, b"hi"), Ok(Answer::Done));
+        assert_eq!(write(&mut disk, 3, 0, b"hi"), WRITTEN);
         assert_eq!(publish(&mut disk, 3, "../t"), Err(DiskError::Tampered));
         assert!(open_stage(&mut disk, 5, vec![entry("a", None), entry("a/b", Some(2)), entry("c", Some(0))]).is_ok());
         assert!(publish(&mut disk, 5, "t.d").is_ok());
@@ -540,10 +543,10 @@ mod tests {
         let mut disk = MemoryDisk::default();
         disk.set_free(3);
         assert!(open_stage(&mut disk, 1, vec![file(9)]).is_ok());
-        assert_eq!(write(&mut disk, 1, 0, b"ab"), Ok(Answer::Done));
+        assert_eq!(write(&mut disk, 1, 0, b"ab"), WRITTEN);
         assert_eq!(disk.answer(Ask::Sync { file: FileId(1) }), Ok(Answer::Done));
         assert_eq!(write(&mut disk, 1, 2, b"cd"), Err(DiskError::Full));
-        assert_eq!(write(&mut disk, 1, 2, b"c"), Ok(Answer::Done));
+        assert_eq!(write(&mut disk, 1, 2, b"c"), WRITTEN);
         assert_eq!(disk.answer(Ask::Space), Ok(Answer::Space { free: 0 }));
         disk.fail_next(DiskError::Other);
         assert_eq!(disk.answer(Ask::Space), Err(DiskError::Other));

@@ -118,7 +118,7 @@ pub enum Ask {
         /// machine; the host checks again that they stay inside.
         entries: Vec<Entry>,
     },
-    /// Write a part of a stage's stream, and then its note: [`Answer::Done`]. What is before it has to be there: the
+    /// Write a part of a stage's stream, and then its note: [`Answer::Written`]. What is before it has to be there: the
     /// first write begins where the note says, or earlier, and each other at most where the one before ended.
     /// [`DiskError::Tampered`] where something is missing.
     Write {
@@ -226,6 +226,12 @@ pub enum Answer {
     },
     /// To [`Ask::Read`].
     Read(#[serde(with = "crate::hex::bytes")] Vec<u8>),
+    /// To [`Ask::Write`].
+    Written {
+        /// The block, empty, for its memory: nothing follows from it, and a recording has none.
+        #[serde(skip)]
+        block: Vec<u8>,
+    },
     /// To [`Ask::Space`].
     Space {
         /// Bytes.
@@ -246,6 +252,7 @@ impl fmt::Debug for Answer {
             Self::Scanned(scan) => write!(f, "Scanned({:?}, {} entries)", scan.name, scan.entries.len()),
             Self::Opened { note } => write!(f, "Opened(a note of {})", note.len()),
             Self::Read(bytes) => write!(f, "Read({})", bytes.len()),
+            Self::Written { .. } => f.write_str("Written"),
             Self::Space { free } => write!(f, "Space({free})"),
             Self::Published { path } => write!(f, "Published({path:?})"),
             Self::Done => f.write_str("Done"),

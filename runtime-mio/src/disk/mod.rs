@@ -288,9 +288,10 @@ impl Places {
                 files.insert(file, Open::Stage(Box::new(stage)));
                 Ok(Answer::Opened { note })
             }
-            Ask::Write { file, offset, bytes, note } => {
+            Ask::Write { file, offset, mut bytes, note } => {
                 stage(files, file)?.write(offset, &bytes, note)?;
-                Ok(Answer::Done)
+                bytes.clear();
+                Ok(Answer::Written { block: bytes })
             }
             Ask::Sync { file } => {
                 stage(files, file)?.sync()?;

@@ -225,7 +225,7 @@ fn a_write_that_is_too_long_or_leaves_a_gap_is_refused() {
         assert_eq!(disk.ask(write(0, BLOCK_BYTES_MAX + 1, 0)), Err(DiskError::TooMany));
         assert_eq!(disk.ask(write(0, 1, NOTE_BYTES_MAX + 1)), Err(DiskError::TooMany));
         assert_eq!(disk.ask(write(1, 1, 0)), Err(DiskError::Tampered), "there is nothing before it");
-        assert_eq!(disk.ask(write(0, BLOCK_BYTES_MAX, NOTE_BYTES_MAX)), Ok(Answer::Done));
+        assert_eq!(disk.ask(write(0, BLOCK_BYTES_MAX, NOTE_BYTES_MAX)), Ok(Answer::Written { block: Vec::new() }));
         assert_eq!(disk.ask(write(size - 1, 1, 0)), Err(DiskError::Tampered));
         assert_eq!(disk.ask(write(size - 1, 2, 0)), Err(DiskError::TooMany));
         assert_eq!(disk.ask(write(u64::MAX, 1, 0)), Err(DiskError::TooMany));

@@ -56,10 +56,10 @@ impl Peer {
             (What::Scan, Answer::Scanned(scan)) => self.on_scanned_again(number, scan),
             (What::Open, Answer::Opened { note }) => self.on_opened(now, number, &note),
             (What::Read, Answer::Read(bytes)) => self.on_read(number, bytes),
-            (What::Write, _) => self.on_written(now, number),
+            (What::Write, Answer::Written { block }) => self.on_written(now, number, block),
             (What::LastSync, _) => self.on_whole_synced(number),
             (What::Publish, Answer::Published { path }) => self.on_published(number, path),
-            (What::Scan | What::Open | What::Read | What::Note | What::Sync | What::Publish, _) => {}
+            (What::Scan | What::Open | What::Read | What::Note | What::Write | What::Sync | What::Publish, _) => {}
         }
     }
 
@@ -146,9 +146,9 @@ impl Peer {
         }
     }
 
-    fn on_written(&mut self, now: Time, number: u64) {
+    fn on_written(&mut self, now: Time, number: u64, block: Vec<u8>) {
         let Some(receiving) = self.transfers.receiving_mut(number) else { return };
-        receiving.on_written();
+        receiving.on_written(block);
         let sync = receiving.file.filter(|_| receiving.take_unsynced(self.limits.unsynced_bytes_max));
         let (stream, credit, kept) = (receiving.stream, receiving.credit(), receiving.kept());
         if let Some(file) = sync {

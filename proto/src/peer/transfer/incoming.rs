@@ -60,6 +60,8 @@ pub struct Receiving {
     head: Vec<u8>,
     /// What is being filled.
     block: Vec<u8>,
+    /// The memory of blocks that were written: new memory for each would cost as much as the copying.
+    spare: Vec<Vec<u8>>,
     full: VecDeque<Block>,
     /// Ends of what is being written, in the stream.
     writing: VecDeque<u64>,
@@ -86,6 +88,7 @@ impl Receiving {
             taken,
             head: Vec::new(),
             block: Vec::new(),
+            spare: Vec::new(),
             full: VecDeque::new(),
             writing: VecDeque::new(),
             unsynced: 0,
@@ -154,6 +157,7 @@ impl Receiving {
         self.head.extend_from_slice(head);
         while !rest.is_empty() {
             if self.block.capacity() == 0 {
+                self.block = self.spare.pop().unwrap_or_default();
                 let left = usize::try_from(self.total - self.taken.offset()).unwrap_or(usize::MAX);
                 self.block.reserve_exact(left.min(BLOCK_BYTES_MAX));
             }
@@ -210,8 +214,9 @@ impl Receiving {
         Some(block)
     }
 
-    /// The first of the blocks that are being written is on the disk.
-    pub fn on_written(&mut self) {
+    /// The first of the blocks that are being written is on the disk; its memory comes back.
+    pub fn on_written(&mut self, block: Vec<u8>) {
+        self.spare.push(block);
         if let Some(end) = self.writing.pop_front() {
             self.unsynced += end - self.kept;
             self.kept = end;
@@ -270,8 +275,8 @@ mod tests {
                 assert_eq!((position.offset(), position.sum()), (end as u64, sum(&all[..end])));
             }
             assert_eq!((taking.next_block(), taking.whole()), (None, None));
-            taking.on_written();
-            taking.on_written();
+            taking.on_written(Vec::new());
+            taking.on_written(Vec::new());
             assert_eq!((taking.kept(), taking.whole()), (all.len() as u64, Some(sum(&all))));
         }
     }
@@ -306,9 +311,24 @@ mod tests {
         assert_eq!(taking.on_chunk(credit as u64 - 1, &all[..2]), Err(Reason::Invalid));
         taking.on_chunk(credit as u64 - 1, &all[..1]).expect("up to it");
         assert!(taking.next_block().is_some());
-        taking.on_written();
+        taking.on_written(Vec::new());
         assert_eq!(taking.credit(), AHEAD_BYTES_MAX + BLOCK_BYTES_MAX as u64);
         taking.on_chunk(credit as u64, &all[..BLOCK_BYTES_MAX]).expect("up to the new one");
+    }
+
+    #[test]
+    fn the_memory_of_what_was_written_takes_what_comes_next() {
+        let all = stream(3 * BLOCK_BYTES_MAX);
+        let mut taking = receiving(0, all.len());
+        let mut memory = None;
+        for (number, bytes) in all.chunks(BLOCK_BYTES_MAX).enumerate() {
+            taking.on_chunk((number * BLOCK_BYTES_MAX) as u64, bytes).expect("in order");
+            let mut block = taking.next_block().expect("a block").bytes;
+            assert_eq!(block, bytes);
+            assert_eq!(*memory.get_or_insert(block.as_ptr()), block.as_ptr());
+            block.clear();
+            taking.on_written(block);
+        }
     }
 
     #[test]
