@@ -194,7 +194,7 @@ limits! {
     /// Between two syncs of what is received, so the most that a loss of power costs.
     unsynced_bytes_max: usize = 64 * 1024 * 1024;
     /// With so much of a file read ahead of what was sent, no further block of it is read.
-    read_ahead_bytes_max: usize = BLOCK_BYTES_MAX;
+    read_ahead_bytes_max: usize = 2 * BLOCK_BYTES_MAX;
     /// Between two notices of a transfer's progress.
     progress_told_ms: u64 = 100;
     /// The longest text that can be said.
