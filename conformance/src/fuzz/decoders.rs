@@ -26,6 +26,7 @@ use papo_proto::{
             Claimed, Contact, Failure, FromTracker, Goodbye, PasswordHash, PeerRow, Prefix, Profile, RoomEvent,
             RoomRow, RoomState, Status, StatusText, ToTracker, Token,
         },
+        transfer::{Audience, Chunk, Hash, Offer, Reason, TransferId},
     },
 };
 
@@ -179,6 +180,12 @@ pub fn fields(data: &[u8]) {
     check::<PeerRow>(data);
     check::<RoomRow>(data);
     check::<RoomState>(data);
+    check::<Audience>(data);
+    check::<Offer>(data);
+    check::<Reason>(data);
+    check::<TransferId>(data);
+    check::<Hash>(data);
+    check::<Chunk>(data);
 }
 
 /// Names, as typed and as received.

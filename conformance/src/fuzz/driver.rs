@@ -27,6 +27,9 @@ const ACTIONS_MAX: usize = 16_384;
 /// A machine that is due so often at one time makes no progress.
 const DUES_MAX: usize = 64;
 
+/// Where a system lets somebody listen who does not mind.
+const CHOSEN_PORT: u16 = 40_000;
+
 /// Whether each event and action is shown, for whoever looks into a finding.
 static TRACE: LazyLock<bool> = LazyLock::new(|| std::env::var_os("PAPO_FUZZ_TRACE").is_some());
 
@@ -71,6 +74,8 @@ pub(super) struct Driver<M: Machine> {
     pub(super) questions: BTreeMap<u64, Question>,
     /// In the order in which they become durable.
     pub(super) commits: VecDeque<(Seq, Vec<M::Change>)>,
+    /// Datagrams that nobody looked at.
+    pub(super) calls: Vec<(SocketAddr, Vec<u8>)>,
     /// What was told and not looked at.
     pub(super) notices: Vec<M::Notice>,
     /// What was said on connections that the machine has closed since.
@@ -100,6 +105,7 @@ impl<M: Machine> Driver<M> {
             sockets: BTreeSet::new(),
             questions: BTreeMap::new(),
             commits: VecDeque::new(),
+            calls: Vec::new(),
             notices: Vec::new(),
             flushed: Vec::new(),
             out: Outbox::default(),
@@ -174,7 +180,7 @@ impl<M: Machine> Driver<M> {
                 self.filed.push_back(Filed::Ask(request.0, ask));
             }
             Action::CloseFile(file) => self.filed.push_back(Filed::Close(file)),
-            Action::SendTo { .. } => {}
+            Action::SendTo { to, .. } => self.calls.push((to, bytes.to_vec())),
             Action::Notify(notice) => self.notices.push(notice),
         }
     }
@@ -194,8 +200,11 @@ impl<M: Machine> Driver<M> {
     /// The listeners that were asked for stand, or are refused.
     pub(super) fn answer_listeners(&mut self, stand: bool) {
         for id in self.ids_of(|question| matches!(question, Question::Listen(_))) {
-            let Some(Question::Listen(address)) = self.questions.remove(&id) else { continue };
+            let Some(Question::Listen(mut address)) = self.questions.remove(&id) else { continue };
             if stand {
+                if address.port() == 0 {
+                    address.set_port(CHOSEN_PORT);
+                }
                 self.listeners.insert(id, address);
                 self.tell(Event::Listening { listener: ListenerId(id), address });
             } else {
@@ -282,7 +291,9 @@ impl<M: Machine> Driver<M> {
     pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
         for socket in self.sockets.clone() {
             if self.sockets.contains(&socket) {
+                let calls = self.calls.len();
                 self.tell(Event::Datagram { socket, from, bytes: bytes.into() });
+                assert_eq!(self.calls.len(), calls, "no datagram is answered by one");
             }
         }
     }

@@ -4,22 +4,25 @@
 //! all; `conformance/fuzz` runs each under libFuzzer, and a test replays the corpora committed there through the same
 //! functions.
 //!
-//! - [`decoders`]: bytes and texts, into values and back.
+//! - [`decoders`]: bytes and texts, into values and back; [`manifest`]: what a directory that is sent consists of.
 //! - [`channel`]: one end fed with garbage, two ends with somebody between them.
 //! - `room_log`: the log of a room, whatever arrives in whatever order.
-//! - [`tracker`], [`peer`]: the root machines; `driver` drives them, `remote` and `others` are whom they meet.
-//! - [`seeds`]: where fuzzing begins.
+//! - [`tracker`], [`peer`]: the root machines; `driver` drives them, `remote`, `others` and `files` are whom they meet.
+//! - [`seeds`], `stories`: where fuzzing begins.
 //! - `cursor`: a fuzzer's bytes as choices.
 
 pub mod channel;
 mod cursor;
 pub mod decoders;
 mod driver;
+mod files;
+pub mod manifest;
 mod others;
 pub mod peer;
 mod remote;
 pub mod room_log;
 pub mod seeds;
+mod stories;
 pub mod tracker;
 
 /// A target by its name: that of its binary, of its corpus, and of its function.
@@ -52,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     decoder("beacon", decoders::beacon),
     decoder("entries", decoders::entries),
     decoder("fields", decoders::fields),
+    decoder("manifest", manifest::manifest),
     decoder("names", decoders::names),
     decoder("hexadecimal", decoders::hexadecimal),
     decoder("escaping", decoders::escaping),

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use papo_proto::{
-    disk::memory::MemoryDisk,
     identity::Identity,
     names::Name,
     peer::{
@@ -12,20 +11,21 @@ use papo_proto::{
     },
     time::Wall,
     wire::{
-        codec::{List, Text},
+        codec::List,
         peer::{About, Have, PrivateMessage, Scope, ToPeer},
         room::{Body, CreationRecord, Entry, EntryId, PARENTS_MAX, Parents, Said},
         tracker::{
             Contact, Failure, FromTracker, Goodbye, PasswordHash, PeerRow, Profile, RoomEvent, RoomRow, RoomState,
             Status, StatusText, ToTracker,
         },
-        transfer::{Audience, Chunk, Hash, Offer, Reason, TransferId},
     },
 };
 
-use sha2::{Digest as _, Sha256};
-
-use super::{cursor::Cursor, remote::identity};
+use super::{
+    cursor::Cursor,
+    files::{self, Files},
+    remote::identity,
+};
 
 /// The fuzzed peer's name; its identity is number 1.
 pub(super) const ME: &str = "ana";
@@ -114,69 +114,14 @@ pub(super) fn request(choices: &mut Cursor<'_>) -> Request {
             text: StatusText::new(said(choices)).unwrap_or_default(),
         },
         28 => Request::Profile { text: Profile::new(said(choices)).unwrap_or_default() },
-        29 | 30 => Request::Send { to: target(choices), path: choices.pick(&FILES).to_owned() },
-        31 | 32 => Request::Accept { transfer: transfer(choices) },
-        33 => Request::Reject { transfer: transfer(choices) },
-        34 => Request::Pause { transfer: transfer(choices) },
-        35 => Request::Resume { transfer: transfer(choices) },
-        36 => Request::Cancel { transfer: transfer(choices) },
+        29 | 30 => Request::Send { to: target(choices), path: files::path(choices) },
+        31 | 32 => Request::Accept { transfer: files::number(choices) },
+        33 => Request::Reject { transfer: files::number(choices) },
+        34 => Request::Pause { transfer: files::number(choices) },
+        35 => Request::Resume { transfer: files::number(choices) },
+        36 => Request::Cancel { transfer: files::number(choices) },
         37 if choices.flag() => Request::Transfers,
         _ => Request::Drain,
-    }
-}
-
-/// What the fuzzed peer has, and what it has not.
-const FILES: [&str; 4] = ["/home/small", "/home/big", "/home/tree", "/home/none"];
-
-/// Puts them there.
-pub(super) fn put_files(files: &mut MemoryDisk) {
-    files.put_file(FILES[0], b"oi", true);
-    files.put_file(FILES[1], &[7; 300_000], false);
-    files.put_directory(FILES[2]);
-    files.put_file("/home/tree/a", b"a", false);
-    files.put_directory("/home/tree/b");
-}
-
-fn transfer(choices: &mut Cursor<'_>) -> u64 {
-    u64::from(choices.byte() % 6)
-}
-
-/// Something about a transfer: mostly of one that is there.
-fn of_transfer(choices: &mut Cursor<'_>, offered: &[TransferId]) -> ToPeer {
-    let fresh = TransferId([choices.byte() % 4; 16]);
-    let transfer = choices.any(offered.iter()).copied().filter(|_| choices.byte() < 0xc0).unwrap_or(fresh);
-    let stream = u32::from(choices.byte() % 3);
-    let offset = choices.pick(&[0, 0, 1, 2, 9, 300_000, 1 << 20, 1 << 63, u64::MAX]);
-    let prefix = Hash(Sha256::digest(&b"oi"[..usize::try_from(offset).unwrap_or(0).min(2)]).into());
-    match choices.below(10) {
-        0 | 1 => {
-            let called = choices.pick(&["x", "../x", "/x", "CON", ".x", "", "a\u{202e}b"]);
-            let offer = Offer {
-                name: Text::new(called).unwrap_or_default(),
-                tree: choices.flag(),
-                executable: choices.flag(),
-                size: choices.pick(&[0, 2, 2, 9, 1 << 62, 1 << 63]),
-                files: choices.pick(&[1, 1, 0, 2]),
-                manifest: choices.pick(&[0, 0, 12, 24, u32::MAX]),
-                audience: Audience::Private,
-            };
-            ToPeer::Offer { transfer: fresh, offer }
-        }
-        2 | 3 => ToPeer::Accept { transfer, stream, offset, prefix },
-        4 | 5 => ToPeer::Chunk { stream, offset, bytes: Chunk::new(choices.bytes(40)).unwrap_or_default() },
-        6 => ToPeer::Credit { stream, up_to: offset },
-        7 => ToPeer::End { stream, sha256: prefix },
-        8 => match choices.below(4) {
-            3 => {
-                let profile = Profile::new(choices.text(16)).unwrap_or_default();
-                let about = About { status: choices.pick(Status::ALL), status_text: StatusText::default(), profile };
-                ToPeer::About { about }
-            }
-            0 => ToPeer::Whole { transfer },
-            1 => ToPeer::Refuse { transfer, reason: choices.pick(Reason::ALL) },
-            _ => ToPeer::Withdraw { transfer, reason: choices.pick(Reason::ALL) },
-        },
-        _ => ToPeer::Pause { transfer, paused: choices.flag() },
     }
 }
 
@@ -215,8 +160,7 @@ pub(super) struct World {
     entries: Vec<EntryId>,
     /// What the fuzzed peer asked last.
     nonce: u64,
-    /// What the fuzzed peer offers.
-    offered: Vec<TransferId>,
+    files: Files,
 }
 
 impl World {
@@ -225,10 +169,6 @@ impl World {
         match message {
             ToPeer::Ping { nonce } => self.nonce = *nonce,
             ToPeer::Entry { entry } => self.entries.push(entry.entry.id()),
-            ToPeer::Offer { transfer, .. } => {
-                self.offered.retain(|known| known != transfer);
-                self.offered.push(*transfer);
-            }
             ToPeer::Pong { .. }
             | ToPeer::Hello { .. }
             | ToPeer::RoomHello { .. }
@@ -236,6 +176,8 @@ impl World {
             | ToPeer::Private { .. }
             | ToPeer::PrivateAck { .. }
             | ToPeer::Bye { .. }
+            | ToPeer::About { .. } => {}
+            ToPeer::Offer { .. }
             | ToPeer::Accept { .. }
             | ToPeer::Chunk { .. }
             | ToPeer::Credit { .. }
@@ -243,8 +185,7 @@ impl World {
             | ToPeer::Whole { .. }
             | ToPeer::Pause { .. }
             | ToPeer::Refuse { .. }
-            | ToPeer::Withdraw { .. }
-            | ToPeer::About { .. } => {}
+            | ToPeer::Withdraw { .. } => self.files.hear(message),
         }
     }
 
@@ -298,7 +239,12 @@ impl World {
                 ToPeer::Private { message: PrivateMessage { log, seq, scope, at: Wall(5), text } }
             }
             13 | 14 => ToPeer::PrivateAck { have: have(choices) },
-            16.. => of_transfer(choices, &self.offered),
+            16.. => self.files.next(choices),
+            _ if choices.flag() => {
+                let profile = Profile::new(choices.text(16)).unwrap_or_default();
+                let about = About { status: choices.pick(Status::ALL), status_text: StatusText::default(), profile };
+                ToPeer::About { about }
+            }
             _ => ToPeer::Bye { reason: choices.pick(Goodbye::ALL) },
         }
     }

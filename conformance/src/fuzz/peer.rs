@@ -34,6 +34,7 @@ use papo_proto::{
 use super::{
     cursor::{Cursor, seed_of},
     driver::{Driver, Question},
+    files,
     others::{self, ME, TRACKER, Who, address, named},
     remote::{Remote, identity},
 };
@@ -46,6 +47,8 @@ const HANDSHAKES_MAX: usize = 8;
 const STRANGERS_MAX: usize = 16;
 /// Deadlines on the way through a span of time.
 const STOPS_MAX: usize = 64;
+/// Where beacons go.
+const LAN_PORT: u16 = 9091;
 /// Lives of one story.
 const LIVES_MAX: u8 = 4;
 
@@ -60,6 +63,19 @@ fn on_a_network(ip: IpAddr) -> Interface {
 
 /// Plays a story.
 pub fn peer(data: &[u8]) {
+    tell(data);
+}
+
+/// What a fuzzed peer said and told in a story.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) to_peers: Vec<ToPeer>,
+    pub(super) beacons: Vec<Vec<u8>>,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// Plays a story, and hands on what was said in it.
+pub(super) fn tell(data: &[u8]) -> Told {
     let mut choices = Cursor::new(data);
     let mut story = Story::new(&mut choices, seed_of(data));
     for _ in 0..OPERATIONS_MAX {
@@ -67,7 +83,7 @@ pub fn peer(data: &[u8]) {
         story.play(operation, &mut choices);
         story.settle(&mut choices);
     }
-    story.end();
+    story.end()
 }
 
 fn limits(choices: &mut Cursor<'_>) -> Limits {
@@ -106,6 +122,9 @@ struct Story {
     /// What the peer asked its tracker, and was not answered.
     asked: VecDeque<(ConnId, ToTracker)>,
     world: others::World,
+    told: Told,
+    /// Where a network hears what is called out.
+    broadcasts: BTreeSet<IpAddr>,
     /// What is on the disk, and the ids of everything that was ever said.
     state: State,
     kept: BTreeSet<String>,
@@ -138,7 +157,7 @@ impl Story {
         let start = Start {
             limits,
             any_port: flags & 2 == 0,
-            lan: (flags & 128 != 0).then_some(Lan { port: 9091, hosts_tracker: None }),
+            lan: (flags & 128 != 0).then_some(Lan { port: LAN_PORT, hosts_tracker: None }),
             tracker: (flags & 0x1c != 0).then(|| TrackerAddress {
                 host: "tracker.example".to_owned(),
                 port: 6060,
@@ -149,7 +168,7 @@ impl Story {
             ..Start::new(seed.clone(), identity(1), named(ME), listen, state.clone())
         };
         let mut driver = Driver::start(start.clone(), start.limits.out_bytes_max);
-        others::put_files(&mut driver.files);
+        files::put(&mut driver.files);
         let mut story = Self {
             driver,
             seed,
@@ -158,6 +177,8 @@ impl Story {
             others: BTreeMap::new(),
             asked: VecDeque::new(),
             world: others::World::default(),
+            told: Told::default(),
+            broadcasts: BTreeSet::new(),
             state,
             kept: BTreeSet::new(),
             shown: 0,
@@ -184,10 +205,17 @@ impl Story {
     /// What a driver tells first.
     fn begin(&mut self, choices: &mut Cursor<'_>, listens: bool) {
         self.driver.tell(Event::Wall(Wall(1_800_000_000_000)));
-        let own = [address(1).ip(), [10, 0, 0, 1].into()];
-        self.driver.tell(Event::Interfaces(own.map(on_a_network).to_vec()));
+        self.connect_to(&[address(1).ip(), [10, 0, 0, 1].into()]);
         self.driver.answer_listeners(listens);
         self.settle(choices);
+    }
+
+    /// The host has these addresses, each with a network around it.
+    fn connect_to(&mut self, networks: &[IpAddr]) {
+        let interfaces = networks.iter().map(|ip| on_a_network(*ip)).collect::<Vec<_>>();
+        self.broadcasts = interfaces.iter().filter_map(|interface| interface.broadcast).map(IpAddr::V4).collect();
+        self.driver.tell(Event::Interfaces(interfaces));
+        self.hear_calls();
     }
 
     fn play(&mut self, operation: u8, choices: &mut Cursor<'_>) {
@@ -234,8 +262,7 @@ impl Story {
                 0 => self.driver.tell(Event::Wall(Wall(u64::from(choices.short()) << 30))),
                 1 => {
                     let ips = [address(1).ip(), SocketAddr::from(([10, 0, 0, choices.byte()], 0)).ip()];
-                    self.driver
-                        .tell(Event::Interfaces(ips[..=choices.below(2)].iter().map(|ip| on_a_network(*ip)).collect()));
+                    self.connect_to(&ips[..=choices.below(2)]);
                 }
                 2 => self.driver.tell(Event::Due),
                 3 | 4 => self.call(choices),
@@ -268,7 +295,7 @@ impl Story {
         if choices.byte() > 0xf0 {
             bytes = choices.bytes(40).to_vec();
         }
-        self.driver.datagram(SocketAddr::from((from, 9091)), &bytes);
+        self.driver.datagram(SocketAddr::from((from, LAN_PORT)), &bytes);
     }
 
     // The host.
@@ -350,11 +377,20 @@ impl Story {
         self.begin(choices, true);
     }
 
+    /// What was called out.
+    fn hear_calls(&mut self) {
+        for (to, beacon) in std::mem::take(&mut self.driver.calls) {
+            assert!(self.broadcasts.contains(&to.ip()) && to.port() == LAN_PORT, "a datagram to {to}");
+            Beacon::from_bytes(&beacon).expect("a peer calls out valid beacons");
+            self.told.beacons.push(beacon);
+        }
+    }
+
     fn hear_notices(&mut self) {
         for notice in std::mem::take(&mut self.driver.notices) {
-            match notice {
-                Notice::Outcome { token, .. } => assert!(self.open.remove(&token), "one outcome for each request"),
-                Notice::Said { id, .. } => assert!(self.kept.contains(&id), "said before it is durable"),
+            match &notice {
+                Notice::Outcome { token, .. } => assert!(self.open.remove(token), "one outcome for each request"),
+                Notice::Said { id, .. } => assert!(self.kept.contains(id), "said before it is durable"),
                 Notice::Message(incoming) => {
                     assert!(incoming.number <= self.state.received, "shown before it is durable");
                     assert!(incoming.number <= self.shown + 1, "numbers have no gap");
@@ -365,11 +401,12 @@ impl Story {
                     assert!(!self.stopped, "it stops once");
                     assert!(self.driver.commits.is_empty(), "it stops when all is durable");
                     let waits = self.state.unacknowledged.is_empty();
-                    assert_eq!(unacknowledged == 0, waits, "what waits is on the disk");
+                    assert_eq!(*unacknowledged == 0, waits, "what waits is on the disk");
                     self.stopped = true;
                 }
                 _ => {}
             }
+            self.told.notices.push(notice);
         }
     }
 
@@ -509,6 +546,7 @@ impl Story {
                         let message = ToPeer::from_bytes(&message).expect("a peer sends valid messages");
                         self.check_said(&key, &message);
                         self.world.hear(number, &message);
+                        self.told.to_peers.push(message);
                     }
                 }
             }
@@ -582,6 +620,7 @@ impl Story {
                 self.answer(id, true, choices);
                 is_quiet = false;
             }
+            self.hear_calls();
             self.hear_notices();
             if is_quiet {
                 break;
@@ -603,7 +642,7 @@ impl Story {
     }
 
     /// Nothing is reached any more, and time passes: then each request has its outcome, and memory and disk agree.
-    fn end(mut self) {
+    fn end(mut self) -> Told {
         let choices = &mut Cursor::new(&[]);
         (self.commits_at_once, self.drains_at_once) = (true, true);
         (self.tracker_is_kind, self.dials_succeed) = (false, false);
@@ -625,5 +664,6 @@ impl Story {
         }
         assert!(self.open.is_empty(), "requests without an outcome: {:?}", self.open);
         assert!(self.driver.commits.is_empty());
+        self.told
     }
 }

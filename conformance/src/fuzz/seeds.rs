@@ -23,6 +23,7 @@ use papo_proto::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::{peer::tell, stories};
 use crate::scripts::{self, Recording};
 
 /// No seed is longer; a fuzzer makes more of short ones.
@@ -36,7 +37,7 @@ const SEEDS_MAX: usize = 200;
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     let mut seeds = Seeds::default();
-    seeds.add_beacons();
+    seeds.add_stories();
     for recording in scripts::all() {
         seeds.take(&Life::of(&recording), &recording.bytes);
     }
@@ -250,8 +251,23 @@ impl Seeds {
         }
     }
 
-    /// Nobody calls out in the scripts.
-    fn add_beacons(&mut self) {
+    /// What is in no script: files and beacons, and what is said of them.
+    fn add_stories(&mut self) {
+        for (_, story) in stories::all() {
+            let told = tell(&story);
+            told.beacons.into_iter().for_each(|beacon| self.add("beacon", beacon));
+            for message in told.to_peers {
+                if let ToPeer::Offer { offer, .. } = &message {
+                    self.add("fields", offer.to_bytes());
+                }
+                let bytes = message.to_bytes();
+                if bytes.len() < BYTES_MAX {
+                    self.add("to_peer", bytes);
+                }
+            }
+            self.add("peer", story);
+        }
+        stories::manifests().into_iter().for_each(|manifest| self.add("manifest", manifest));
         for (port, instance, tracker) in [(6061, 1, None), (1, u64::MAX, Some(6060)), (u16::MAX, 1 << 32, Some(1))] {
             self.add("beacon", Beacon { port, instance, tracker }.to_bytes());
         }
