@@ -1,7 +1,8 @@
 //! Marks: which branches of the machines were reached.
 //!
 //! Every typed fault of a connection and every failure that a tracker can answer with has one. A branch that no run
-//! reaches is not tested, whatever else passes; so those are listed. So has each way in which a transfer can end.
+//! reaches is not tested, whatever else passes; so those are listed. So has each way in which a transfer can end, and each
+//! habit of somebody hostile.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use papo_proto::{
     wire::{tracker::Failure, transfer::Reason},
 };
 
+use super::hostile::{self, Habit};
 use crate::world::resident::Told;
 
 /// How often each was reached.
@@ -20,6 +22,8 @@ pub(crate) struct Marks {
     problems: BTreeMap<&'static str, u64>,
     /// How transfers ended; with no reason they arrived.
     transfers: BTreeMap<Option<Reason>, u64>,
+    /// What somebody hostile did.
+    habits: BTreeMap<Habit, u64>,
 }
 
 impl Marks {
@@ -32,6 +36,9 @@ impl Marks {
 
     /// What a machine told.
     pub(crate) fn note(&mut self, told: &Told) {
+        if let Told::Hostile(hostile::Notice::Acted(habit)) = told {
+            *self.habits.entry(*habit).or_default() += 1;
+        }
         match told.peer() {
             Some(Notice::Outcome { problem: Some(problem), .. } | Notice::Failed(problem)) => {
                 *self.problems.entry(problem.code()).or_default() += 1;
@@ -53,6 +60,9 @@ impl Marks {
         for (mark, count) in &other.transfers {
             *self.transfers.entry(*mark).or_default() += count;
         }
+        for (mark, count) in &other.habits {
+            *self.habits.entry(*mark).or_default() += count;
+        }
     }
 
     /// Those that were reached, with how often.
@@ -60,7 +70,8 @@ impl Marks {
         let faults = self.faults.iter().map(|((fault, machine), count)| (format!("{machine}: {fault}"), *count));
         let problems = self.problems.iter().map(|(code, count)| (format!("problem: {code}"), *count));
         let transfers = self.transfers.iter().map(|(reason, count)| (transfer(*reason), *count));
-        faults.chain(problems).chain(transfers).collect()
+        let habits = self.habits.iter().map(|(habit, count)| (by_hostile(*habit), *count));
+        faults.chain(problems).chain(transfers).chain(habits).collect()
     }
 
     /// Those that never were.
@@ -71,10 +82,15 @@ impl Marks {
         let failures = failures.filter(|code| !self.problems.contains_key(code)).map(|code| format!("problem: {code}"));
         let endings = Reason::ALL.iter().map(|reason| Some(*reason)).chain([None]);
         let endings = endings.filter(|ending| !self.transfers.contains_key(ending)).map(transfer);
-        faults.chain(failures).chain(endings).collect()
+        let habits = Habit::ALL.iter().filter(|habit| !self.habits.contains_key(habit)).map(|habit| by_hostile(*habit));
+        faults.chain(failures).chain(endings).chain(habits).collect()
     }
 }
 
 fn transfer(ending: Option<Reason>) -> String {
     ending.map_or_else(|| "transfer: arrived".to_owned(), |reason| format!("transfer: {reason:?}").to_lowercase())
+}
+
+fn by_hostile(habit: Habit) -> String {
+    format!("hostile: {habit:?}")
 }

@@ -193,6 +193,11 @@ fn draw_limits(luck: &mut Luck, nodes: usize) -> Limits {
     limits.rooms_per_user_max = draw(2, ROOMS_PER_USER_MAX);
     limits.room_capacity_default = draw(2, limits.room_capacity_default);
     limits.dials_max = draw(1, limits.dials_max);
+    // Who calls out and is not there is dialled again and again, which takes its time.
+    limits.lan_heard_max = draw(nodes, 256);
+    limits.lan_heard_per_address_max = draw(1, limits.lan_heard_per_address_max);
+    limits.lan_dials_max = draw(1, limits.lan_dials_max);
+    limits.lan_trackers_max = draw(1, limits.lan_trackers_max);
     limits.password_checks_max = draw(1, limits.password_checks_max);
     limits.password_queue_max = draw(2, limits.password_queue_max);
     limits.password_queue_per_address_max = draw(1, limits.password_queue_per_address_max);

@@ -529,6 +529,9 @@ impl Run {
             if let fact::What::Told(told) = &fact.what {
                 self.marks.note(told);
             }
+            if let fact::What::Told(Told::Hostile(hostile::Notice::Called { from, bytes })) = &fact.what {
+                self.world.call(*from, LAN_PORT, bytes);
+            }
             match (role, &fact.what) {
                 (Role::Person(person), fact::What::Told(Told::Peer(notice))) => self.on_notice(person, notice),
                 (
@@ -577,6 +580,10 @@ fn hash_fact(hash: &mut Sha256, fact: &Fact) {
         fact::What::Sent(conn, bytes) => {
             hash.update(conn.0.to_be_bytes());
             hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        }
+        fact::What::Heard(address, bytes) | fact::What::Called(address, bytes, _) => {
+            hash.update(address.port().to_be_bytes());
             hash.update(bytes);
         }
         // What is committed shows in what is said after it.

@@ -21,7 +21,8 @@ use crate::luck::Luck;
 /// All hosts of the cast, and whoever is hostile, are in this network; the bystander is not.
 const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
 const PREFIX: u8 = 8;
-const BROADCAST: Ipv4Addr = Ipv4Addr::new(10, 255, 255, 255);
+/// Where all of them hear.
+pub(crate) const BROADCAST: Ipv4Addr = Ipv4Addr::new(10, 255, 255, 255);
 /// One that is late, is so by this much at most.
 const LATE_MAX: Duration = Duration::from_secs(8);
 
@@ -40,6 +41,16 @@ pub(crate) struct Lan {
     luck: Luck,
 }
 
+/// The network, as from its first address.
+fn network() -> Interface {
+    Interface { prefix: PREFIX, broadcast: Some(BROADCAST), ..Interface::alone(NETWORK.into()) }
+}
+
+/// Whether an address is on the network.
+pub(crate) fn is_near(address: IpAddr) -> bool {
+    network().reaches(address)
+}
+
 impl Lan {
     pub(super) fn new(seed: &Seed) -> Self {
         let luck = Luck::of(seed, "datagrams", 0);
@@ -48,12 +59,7 @@ impl Lan {
 
     /// An address with the network around it, where there is one.
     pub(super) fn interface(&self, address: IpAddr) -> Interface {
-        let network = Interface { prefix: PREFIX, broadcast: Some(BROADCAST), ..Interface::alone(NETWORK.into()) };
-        if self.is_there && network.reaches(address) {
-            Interface { address, ..network }
-        } else {
-            Interface::alone(address)
-        }
+        if self.is_there && is_near(address) { Interface { address, ..network() } } else { Interface::alone(address) }
     }
 
     pub(super) fn bind(&mut self, node: NodeId, socket: SocketId, port: u16) {

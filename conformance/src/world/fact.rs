@@ -42,6 +42,8 @@ pub(crate) enum What {
     Durable(Seq, Vec<Kept>),
     /// It dials an address.
     Dialled(ConnId, SocketAddr),
+    /// What it dialled was refused.
+    Refused(u64),
     /// A connection stands.
     Opened(ConnId, SocketAddr),
     /// It heard that a connection is over.
@@ -50,6 +52,10 @@ pub(crate) enum What {
     Hung(ConnId),
     /// Something got its name among the files that it received: that, and what is in it.
     Published(String, Vec<(String, Node)>),
+    /// A datagram came, or so it seems, from that address.
+    Heard(SocketAddr, Vec<u8>),
+    /// It sent a datagram there; whether when it was told of one.
+    Called(SocketAddr, Vec<u8>, bool),
     /// It sent bytes.
     Sent(ConnId, Vec<u8>),
     /// It, or the world around it, broke a rule of the contract.

@@ -16,7 +16,7 @@
 //! Invariant: nothing here knows a clock, a socket or a random number that does not follow from its seed, so the same
 //! story gives the same facts and recordings, byte for byte.
 
-mod datagrams;
+pub(crate) mod datagrams;
 mod dials;
 pub(crate) mod driven;
 pub(crate) mod fact;
@@ -516,9 +516,15 @@ impl World {
             Event::Command(wish) => self.see(node, What::Asked(wish.clone())),
             Event::Closed { conn, reason } => self.see(node, What::Closed(*conn, *reason)),
             Event::Opened { conn, remote, .. } => self.see(node, What::Opened(*conn, *remote)),
+            Event::Refused { id, .. } => self.see(node, What::Refused(*id)),
+            Event::Datagram { from, bytes, .. } => self.see(node, What::Heard(*from, bytes.to_vec())),
             _ => {}
         }
+        let is_called = matches!(event, Event::Datagram { .. });
         for effect in self.processes[node].handle(self.now, event) {
+            if let Effect::SendTo { to, bytes, .. } = &effect {
+                self.see(node, What::Called(*to, bytes.clone(), is_called));
+            }
             self.apply(node, effect);
         }
         self.take_motions();
@@ -546,11 +552,13 @@ impl World {
             }
             Effect::Close { id, how } => {
                 self.listeners.retain(|_, (owner, listener)| (*owner, listener.0) != (node, id));
-                self.dials.remove(&(owner, ConnId(id)));
+                let is_undecided = self.dials.remove(&(owner, ConnId(id))) | self.refused.remove(&(node, id));
                 self.lan.close(node, id);
-                self.refused.remove(&(node, id));
-                if let Some(end) = self.net.end(owner, ConnId(id)) {
+                let end = self.net.end(owner, ConnId(id));
+                if is_undecided || end.is_some() {
                     self.see(node, What::Hung(ConnId(id)));
+                }
+                if let Some(end) = end {
                     match how {
                         CloseHow::Flush => self.net.flush(self.now, end, FLUSH_MAX),
                         CloseHow::Abort => self.net.abort(self.now, end, Closed::Reset),

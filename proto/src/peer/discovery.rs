@@ -191,6 +191,7 @@ impl Discovery {
                 told: false,
             };
             self.neighbours.insert(address, neighbour);
+            assert!(self.neighbours.len() <= self.limits.lan_heard_max, "someone gave way");
             return Heard::New;
         };
         known.heard = now;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    client, files, forge, liar,
+    beacons, client, files, forge, liar,
     machine::{Hostile, Out},
     noise, relay, replay,
 };
@@ -62,6 +62,15 @@ habits! {
     Flood: Nothing, noise::flood;
     /// Connections that are closed in the middle of a handshake.
     FickleHandshakes: Nothing, noise::fickle_handshakes;
+
+    /// Calls on the network that are no beacons.
+    BrokenBeacons: Nothing, beacons::broken;
+    /// Calls of many who are not there.
+    Crowds: Nothing, beacons::crowds;
+    /// Others' calls again, and calls in others' names.
+    Echoes: Nothing, beacons::echoes;
+    /// Calls in the name of who is on no network of the others.
+    Strays: Nothing, beacons::third_parties;
 
     /// What was heard on one connection, said on another.
     Replay: Nothing, replay::replay;

@@ -20,6 +20,7 @@ use papo_proto::{
 
 use super::{
     Change, Command, Habit, Notice, Start,
+    beacons::Calls,
     files::Files,
     habits::Needs,
     line::{Beat, Line, Opening, Part, Tamper},
@@ -57,9 +58,10 @@ pub(crate) struct Hostile {
     pub(super) now: Time,
     pub(super) member: Member,
     pub(super) files: Files,
+    pub(super) calls: Calls,
     pub(super) lines: BTreeMap<ConnId, Line>,
     statics: StaticKey,
-    ids: OddIds,
+    pub(super) ids: OddIds,
     timers: Timers<Timer>,
     overheard: VecDeque<Vec<u8>>,
     has_begun: bool,
@@ -78,6 +80,7 @@ impl Machine for Hostile {
             now: Time::ZERO,
             member: Member::default(),
             files: Files::default(),
+            calls: Calls::default(),
             lines: BTreeMap::new(),
             statics: StaticKey::draw(&mut start.seed.stream("static", 0)),
             ids: OddIds::default(),
@@ -99,6 +102,7 @@ impl Machine for Hostile {
             Event::Received { conn, bytes } => self.on_received(conn, &bytes, out),
             Event::Closed { conn: ConnId(id), .. } | Event::Refused { id, .. } => self.on_over(ConnId(id), out),
             Event::Due => self.on_due(out),
+            Event::Datagram { from, bytes, .. } => self.calls.on_call(from, &bytes),
             Event::Command(command) => match command {},
             Event::Listening { .. }
             | Event::Writable { .. }
@@ -108,7 +112,6 @@ impl Machine for Hostile {
             | Event::PasswordChecked { .. }
             | Event::Resolved { .. }
             | Event::Bound { .. }
-            | Event::Datagram { .. }
             | Event::Disk { .. } => {}
         }
     }
@@ -121,6 +124,7 @@ impl Machine for Hostile {
 impl Hostile {
     fn begin(&mut self, out: &mut Out) {
         self.has_begun = true;
+        self.listen_to_calls(out);
         let ports = [(PEER_PORT, self.needs() == Needs::Links), (TRACKER_PORT, self.has(Habit::Lies))];
         for (port, _) in ports.into_iter().filter(|(_, is_wanted)| *is_wanted) {
             let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);

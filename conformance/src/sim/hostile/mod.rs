@@ -3,6 +3,7 @@
 //! It does bad things one after the other, each from the table of [`habits`]. Which of them it has, how often it does
 //! them, and everything that it says follow from its seed. What it does is either
 //! - said to anyone by a stranger: bytes of no protocol ([`noise`]), broken and repeated handshakes ([`replay`]);
+//! - called out on the network, in anybody's name ([`beacons`]);
 //! - said to its tracker by a client that can log in ([`client`]);
 //! - said over links by a member of the people's rooms ([`member`] is what it takes to be one; [`forge`] what such a
 //!   member may try, [`files`] what with files);
@@ -15,6 +16,7 @@
 //! [`Notice::Learned`]. So nothing with the mark may ever be shown as a person's, and nothing may be learned that was
 //! said where this node was not.
 
+mod beacons;
 mod client;
 mod files;
 mod forge;
@@ -149,6 +151,13 @@ pub(crate) enum Notice {
     Acted(Habit),
     /// It was sent what somebody said.
     Learned(Learned),
+    /// It calls this out on the network, as if from there.
+    Called {
+        /// The source that is to be seen.
+        from: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
 }
 
 /// Something that somebody said to this node, or let it have.

@@ -14,14 +14,14 @@ use papo_proto::{
     peer::{
         self, Note, Peer, Request,
         change::Realm,
-        interface::{Credentials, Target, TrackerAddress},
+        interface::{Credentials, Lan, Target, TrackerAddress},
     },
     tracker::{self, Tracker},
 };
 
 use super::*;
 use crate::{
-    sim::cast::BYSTANDER,
+    sim::cast::{BYSTANDER, LAN_PORT},
     world::{NodeId, World, fact::What},
 };
 
@@ -29,6 +29,9 @@ use crate::{
 const WHILE: Duration = Duration::from_secs(40);
 /// Long enough for whatever two honest people do.
 const SOON: Duration = Duration::from_secs(20);
+
+/// Who calls out and is not there is dialled again and again, which takes its time.
+const LIMITS: Limits = Limits { lan_heard_max: 64, ..Limits::DEFAULT };
 
 struct Scene {
     world: World,
@@ -46,11 +49,12 @@ struct Scene {
 impl Scene {
     fn new(number: u8, habits: &[Habit]) -> Self {
         let seed = Seed([number; 32]);
-        let mut cast = Cast::draw(&seed, 3, &mut || Limits::DEFAULT);
+        let mut cast = Cast::draw(&seed, 3, &mut || LIMITS);
         for person in &mut cast.people {
             person.tracker = Some(0);
         }
         let mut world = World::new(&seed, false);
+        world.lan.is_there = true;
         for tracker in &cast.trackers {
             world.name_host(&tracker.host_name, tracker.ip);
         }
@@ -86,6 +90,7 @@ impl Scene {
             let start = peer::Start {
                 limits: person.limits.clone(),
                 any_port: true,
+                lan: Some(Lan { port: LAN_PORT, hosts_tracker: None }),
                 tracker: Some(TrackerAddress {
                     host: part.ip.to_string(),
                     port: part.address().port(),
@@ -134,6 +139,7 @@ impl Scene {
             match fact.what {
                 What::Told(Told::Peer(notice)) => self.note_peer(fact.node, notice),
                 What::Told(Told::Hostile(Notice::Acted(habit))) => *self.acted.entry(habit).or_default() += 1,
+                What::Told(Told::Hostile(Notice::Called { from, bytes })) => self.world.call(from, LAN_PORT, &bytes),
                 What::Told(Told::Hostile(Notice::Learned(learned))) => self.learned.push((learned.room, learned.text)),
                 What::Durable(_, changes) => changes.iter().for_each(|kept| self.check_pin(kept)),
                 What::Broke(rule) => panic!("{}: {rule}", fact.node),
@@ -257,6 +263,10 @@ const FAULTS: &[(Habit, &[Fault], &[Fault])] = {
         (Habit::Silence, &[F::HandshakeTimeout], &[F::HandshakeTimeout]),
         (Habit::Flood, &[F::HandshakeTimeout], &[F::TooManyConnections]),
         (Habit::FickleHandshakes, &[F::Cut], &[F::Cut]),
+        (Habit::BrokenBeacons, &[], &[F::Malformed]),
+        (Habit::Crowds, &[], &[]),
+        (Habit::Echoes, &[], &[]),
+        (Habit::Strays, &[], &[]),
         (Habit::Replay, &[], &[]),
         (Habit::BrokenHandshakes, &[F::NotPapo, F::Handshake, F::HandshakeTimeout], &[]),
         (Habit::BrokenFrames, &[F::Decrypt], &[]),

@@ -18,13 +18,17 @@ use crate::{
 };
 
 /// See the [module](self).
-pub(super) const BOUNDS: Invariant =
-    ("bounds", "connections, commits under way, messages that wait, and people who are known stay below their limits");
+pub(super) const BOUNDS: Invariant = (
+    "bounds",
+    "connections, dials, commits under way, messages that wait, and people who are known stay below their limits",
+);
 
 /// What one process has under way.
 #[derive(Debug, Default)]
 struct Load {
     open: BTreeSet<ConnId>,
+    /// Dials that are not decided.
+    dialling: BTreeSet<ConnId>,
     /// Commits that are not durable yet.
     committing: usize,
     /// Connections and requests since all was durable.
@@ -53,7 +57,18 @@ impl Bounds {
         };
         let load = self.loads.entry(fact.node).or_default();
         match &fact.what {
+            What::Dialled(conn, _) => {
+                load.dialling.insert(*conn);
+                let max = dials_max(limits);
+                found.check(load.dialling.len() <= max, BOUNDS, || {
+                    format!("{role:?} has {} dials under way, of {max}", load.dialling.len())
+                });
+            }
+            What::Refused(id) => {
+                load.dialling.remove(&ConnId(*id));
+            }
             What::Opened(conn, _) => {
+                load.dialling.remove(conn);
                 load.open.insert(*conn);
                 load.busy += 1;
                 // One more opens before it is turned away.
@@ -63,6 +78,7 @@ impl Bounds {
             }
             What::Closed(conn, _) | What::Hung(conn) => {
                 load.open.remove(conn);
+                load.dialling.remove(conn);
             }
             What::Asked(_) => load.busy += 1,
             What::Committing(..) => {
@@ -120,10 +136,14 @@ impl Bounds {
     }
 }
 
-/// Links that stand, strangers, dials by themselves and by hand; those that wait for the disk to be closed, as many
-/// again; and the tracker.
+/// Links that stand, strangers, dials; those that wait for the disk to be closed, as many again; and one more.
 const fn connections_max(limits: &Limits) -> usize {
-    2 * (limits.links_max + limits.links_unknown_max + 2 * limits.dials_max) + 2
+    2 * (limits.links_max + limits.links_unknown_max + dials_max(limits))
+}
+
+/// Of people, by itself and by hand; of neighbours; and of the tracker.
+const fn dials_max(limits: &Limits) -> usize {
+    2 * limits.dials_max + limits.lan_dials_max + 1
 }
 
 /// How many commits may be under way: each holds an output back, and past so many nothing is read any more; what is

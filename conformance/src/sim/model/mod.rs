@@ -34,6 +34,8 @@ mod stage;
 mod tests;
 mod trust;
 mod wires;
+#[cfg(test)]
+mod wires_tests;
 
 use papo_proto::{disk::memory::Node, identity::Key, peer};
 
@@ -73,6 +75,7 @@ pub(crate) const INVARIANTS: &[Invariant] = &[
     trust::PINS_STAY,
     wires::SECRECY,
     wires::NO_THIRD_PARTY,
+    wires::CALLS,
     bounds::BOUNDS,
     requests::ANSWERED_ONCE,
     requests::NOTHING_AFTER_THE_END,

@@ -18,12 +18,10 @@ use papo_proto::{
     },
 };
 
-use super::{
-    CONTRACT, INVARIANTS, bounds, directory, messages, order, promises, requests, rest, stage::Stage, trust, wires,
-};
+use super::{CONTRACT, INVARIANTS, bounds, directory, messages, order, promises, requests, rest, stage::Stage, trust};
 use crate::{
     sim::{
-        cast::{BYSTANDER, PersonId, Role, name},
+        cast::{PersonId, Role, name},
         hostile,
     },
     world::{
@@ -360,48 +358,6 @@ fn a_key_that_an_account_never_had_is_found() {
 }
 
 #[test]
-fn a_secret_on_a_wire_is_found_over_the_bounds_of_what_is_sent_at_once() {
-    let mut stage = Stage::in_a_room();
-    let sends = |stage: &mut Stage, conn, bytes: &[u8]| stage.person(0, What::Sent(ConnId(conn), bytes.to_vec()));
-    sends(&mut stage, 1, b"noise papag");
-    sends(&mut stage, 3, b"aio");
-    stage.broken_nothing();
-    sends(&mut stage, 1, b"aio noise");
-    stage.broken(wires::SECRECY);
-    let key = stage.key(2).0;
-    sends(&mut stage, 5, &key[..20]);
-    stage.broken_nothing();
-    sends(&mut stage, 5, &key[20..]);
-    stage.broken(wires::SECRECY);
-    let device = Stage::stranger().key();
-    stage.model.note_new_device(1, device);
-    sends(&mut stage, 7, &device.0);
-    stage.broken(wires::SECRECY);
-}
-
-#[test]
-fn whoever_dials_a_third_party_is_found() {
-    let mut stage = Stage::in_a_room();
-    let dials = |stage: &mut Stage, person, to| stage.person(person, What::Dialled(ConnId(1), to));
-    let bystander = SocketAddr::new(BYSTANDER, 6061);
-    let listens = SocketAddr::new(stage.ip(1), 6061);
-    let tracker = stage.cast.trackers[0].address();
-    dials(&mut stage, 0, tracker);
-    stage.broken_nothing();
-    dials(&mut stage, 0, listens);
-    stage.broken(wires::NO_THIRD_PARTY);
-    stage.told(1, Notice::Ready { user: stage.name(1), listen: listens, key: stage.key(1) });
-    dials(&mut stage, 0, listens);
-    stage.asks(0, Request::Connect { address: bystander });
-    dials(&mut stage, 0, bystander);
-    stage.broken_nothing();
-    dials(&mut stage, 1, bystander);
-    stage.broken(wires::NO_THIRD_PARTY);
-    stage.happens(Role::Tracker(0), 100, What::Dialled(ConnId(1), listens));
-    stage.broken(wires::NO_THIRD_PARTY);
-}
-
-#[test]
 fn bounds_hold_at_their_limits_and_are_found_past_them() {
     let mut stage = Stage::in_a_room();
     for number in 1..=2 {
@@ -419,7 +375,9 @@ fn bounds_hold_at_their_limits_and_are_found_past_them() {
     stage.broken_nothing();
     stage.person(1, What::Committing(Seq(1), Vec::new()));
     stage.broken(bounds::BOUNDS);
-    let links = links + 4 * stage.cast.people[2].limits.dials_max + 2;
+    let limits = &stage.cast.people[2].limits;
+    let dials = 2 * limits.dials_max + limits.lan_dials_max + 1;
+    let links = links + 2 * dials;
     for conn in 0..=links {
         stage.person(2, What::Opened(ConnId(2 * conn as u64), remote));
     }
@@ -430,6 +388,27 @@ fn bounds_hold_at_their_limits_and_are_found_past_them() {
     stage.person(2, What::Hung(ConnId(2)));
     stage.person(2, What::Opened(ConnId(3), remote));
     stage.broken_nothing();
+}
+
+#[test]
+fn dials_under_way_hold_at_their_limit_and_are_found_past_it() {
+    let mut stage = Stage::in_a_room();
+    let limits = &stage.cast.people[2].limits;
+    let dials = 2 * limits.dials_max + limits.lan_dials_max + 1;
+    let tracker = stage.cast.trackers[0].address();
+    let dials_one = |stage: &mut Stage, number: usize| {
+        stage.person(2, What::Dialled(ConnId(2 * number as u64 + 1), tracker));
+    };
+    (0..dials).for_each(|number| dials_one(&mut stage, number));
+    stage.person(2, What::Refused(1));
+    dials_one(&mut stage, dials);
+    stage.person(2, What::Hung(ConnId(3)));
+    dials_one(&mut stage, dials + 1);
+    stage.person(2, What::Opened(ConnId(5), tracker));
+    dials_one(&mut stage, dials + 2);
+    stage.broken_nothing();
+    dials_one(&mut stage, dials + 3);
+    stage.broken(bounds::BOUNDS);
 }
 
 // Requests and sessions.

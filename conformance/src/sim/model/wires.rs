@@ -1,4 +1,4 @@
-//! What goes out: bytes, and dials.
+//! What goes out: bytes, dials, and calls on a network.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,13 +10,18 @@ use papo_proto::{
     identity::Key,
     machine::ConnId,
     peer::{Command, Notice, Request},
+    wire::{beacon::Beacon, codec::Wire as _},
 };
 
 use super::{Found, Invariant, known::Known};
 use crate::{
-    sim::cast::{BYSTANDER, Cast, MARK, PersonId, Role},
+    sim::{
+        cast::{Cast, LAN_PORT, MARK, PersonId, Role},
+        hostile,
+    },
     world::{
         NodeId,
+        datagrams::{BROADCAST, is_near},
         fact::{Fact, What},
         resident::{Told, Wish},
     },
@@ -26,8 +31,13 @@ use crate::{
 pub(super) const SECRECY: Invariant =
     ("secrecy", "no name, room, text, status, password or identity key is on a wire in the clear");
 /// Nobody is aimed at a third party.
-pub(super) const NO_THIRD_PARTY: Invariant =
-    ("no third party", "whoever dials, dials its tracker, someone who listens, or whom its person named");
+pub(super) const NO_THIRD_PARTY: Invariant = (
+    "no third party",
+    "whoever dials, dials its tracker, someone who listens, whom its person named, or who called it",
+);
+/// A peer tells its networks that it is there, and nobody anything else.
+pub(super) const CALLS: Invariant =
+    ("calls", "a datagram is a beacon for all of a network, with nothing in it that is secret, and answers none");
 
 /// See the [module](self).
 pub(super) struct Wires {
@@ -40,6 +50,8 @@ pub(super) struct Wires {
     /// Where somebody listens, or did.
     listening: BTreeSet<SocketAddr>,
     named: BTreeSet<(PersonId, SocketAddr)>,
+    /// Who called, at the address and the port that may be dialled for that.
+    callers: BTreeSet<(NodeId, SocketAddr)>,
     hostile: bool,
 }
 
@@ -63,6 +75,7 @@ impl Wires {
             tails: BTreeMap::new(),
             listening: BTreeSet::new(),
             named: BTreeSet::new(),
+            callers: BTreeSet::new(),
             hostile: false,
         }
     }
@@ -82,7 +95,10 @@ impl Wires {
             (_, What::Closed(conn, _) | What::Hung(conn)) => {
                 self.tails.remove(&(fact.node, *conn));
             }
-            (_, What::Ended) => self.tails.retain(|(node, _), _| *node != fact.node),
+            (_, What::Ended) => {
+                self.tails.retain(|(node, _), _| *node != fact.node);
+                self.callers.retain(|(node, _)| *node != fact.node);
+            }
             (_, What::Told(Told::Peer(Notice::Ready { listen, .. }))) => {
                 self.listening.insert(*listen);
             }
@@ -95,13 +111,25 @@ impl Wires {
             (Role::Person(person), What::Dialled(_, address)) => {
                 let part = &known.who.cast.people[person];
                 let tracker = part.tracker.map(|tracker| known.who.cast.trackers[tracker].address());
-                // Whoever is hostile may claim to listen in the network that everyone here is in; that is told on.
-                let claimed = self.hostile && address.ip() != BYSTANDER && address.port() >= 1024;
+                // Whoever is hostile may claim to listen at any port of its own; that is told on.
+                let claimed = self.hostile && address.ip() == hostile::HOST;
                 let may = tracker == Some(*address)
                     || self.listening.contains(address)
                     || self.named.contains(&(person, *address))
+                    || self.callers.contains(&(fact.node, *address))
                     || claimed;
                 found.check(may, NO_THIRD_PARTY, || format!("person {person} dials {address}"));
+            }
+            (Role::Person(_), What::Heard(from, bytes)) => {
+                if let Some(beacon) = Beacon::from_bytes(bytes).ok().filter(|_| is_near(from.ip())) {
+                    self.callers.insert((fact.node, SocketAddr::new(from.ip(), beacon.port)));
+                }
+            }
+            (_, What::Called(to, bytes, answers)) => {
+                let is_for_all = *to == SocketAddr::new(BROADCAST.into(), LAN_PORT);
+                let is_secret = self.secrets.iter().any(|(secret, _)| secret.find(bytes).is_some());
+                let holds = is_for_all && !answers && !is_secret && Beacon::from_bytes(bytes).is_ok();
+                found.check(holds, CALLS, || format!("{role:?} sends {bytes:?} to {to}, as an answer: {answers}"));
             }
             (Role::Tracker(tracker), What::Dialled(_, address)) => {
                 found.check(false, NO_THIRD_PARTY, || format!("tracker {tracker} dials {address}"));
