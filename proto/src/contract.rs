@@ -173,6 +173,7 @@ impl Contract {
                     return Err(Breach::Bytes(bytes.len()));
                 }
             }
+            Event::Undeliverable { socket, .. } => self.socket(socket.0)?,
             Event::Received { conn, bytes } => {
                 self.connection(conn.0)?;
                 if bytes.is_empty() || bytes.len() > RECEIVED_BYTES_MAX {

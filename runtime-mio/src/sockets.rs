@@ -285,6 +285,7 @@ impl Sockets {
             }
             Kind::Datagrams(datagrams) => {
                 datagrams.readable |= readable;
+                datagrams.failed |= failed;
                 self.push_ready(key);
             }
             Kind::Connection(connection) => {
@@ -467,6 +468,7 @@ impl Sockets {
                     let bytes = Cow::Borrowed(&buffer[..length]);
                     Step::Tell(node, Event::Datagram { socket: SocketId(id), from, bytes })
                 }
+                Heard::Undeliverable { to } => Step::Tell(node, Event::Undeliverable { socket: SocketId(id), to }),
                 Heard::Blocked => Step::Rest,
             },
             Kind::Connection(connection) => match connection.phase {

@@ -51,6 +51,29 @@ fn datagrams_come_and_go_whole_from_none_to_the_longest() {
     finish(running);
 }
 
+/// Only where the system tells of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nobody_hears_is_told_and_others_are_heard_meanwhile() {
+    let (running, [puppet]) = run(OPTIONS, [Habits::default()]);
+    let (socket, address) = bind(&puppet, any_port(), false);
+    let (other, from) = outside();
+    let (gone, nobody) = outside();
+    drop(gone);
+    for _ in 0..3 {
+        puppet.order(Order::SendTo(socket, nobody, b"is anybody there?".to_vec()));
+        let told = puppet.wait_for(|_, event| match event {
+            Event::Undeliverable { socket, to } => Some((*socket, *to)),
+            _ => None,
+        });
+        assert_eq!(told, (socket, nobody));
+        other.send_to(b"still here", address).expect("it goes");
+        assert_eq!(datagram(&puppet), (from, b"still here".to_vec()));
+    }
+    puppet.stop();
+    finish(running);
+}
+
 #[test]
 fn a_broadcast_reaches_all_that_share_the_port_and_its_sender_too() {
     let (running, [one, other]) = run(OPTIONS, [Habits::default(), Habits::default()]);

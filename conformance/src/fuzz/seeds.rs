@@ -143,6 +143,7 @@ impl Life {
             | Event::Resolved { .. }
             | Event::Bound { .. }
             | Event::Datagram { .. }
+            | Event::Undeliverable { .. }
             | Event::Disk { .. } => {}
         }
     }

@@ -16,7 +16,7 @@
 //! # Events come in four families
 //! - **Connections**: [`Event::Listening`], [`Event::Opened`], [`Event::Refused`], [`Event::Received`],
 //!   [`Event::Writable`], [`Event::Closed`].
-//! - **Datagrams**: [`Event::Bound`], [`Event::Datagram`].
+//! - **Datagrams**: [`Event::Bound`], [`Event::Datagram`], [`Event::Undeliverable`].
 //! - **Time**: [`Event::Due`], [`Event::Wall`].
 //! - **The machine's own host**: [`Event::Command`], [`Event::Interfaces`].
 //! - **Answers** to what the machine asked for: [`Event::Committed`], [`Event::PasswordChecked`],
@@ -31,7 +31,8 @@
 //!   one, minted by the machine ([`OddIds`]). No id is ever used twice.
 //! - Bytes arrive in order, at most [`RECEIVED_BYTES_MAX`] an event. `Closed` is the last event of a connection and
 //!   comes after its last bytes.
-//! - A datagram is whole, or it does not arrive; it may arrive twice, late, or never. One that cannot be sent is dropped.
+//! - A datagram is whole, or it does not arrive; it may arrive twice, late, or never. One that cannot be sent is dropped;
+//!   where the network says that nobody hears at an address, `Undeliverable` may tell so.
 //! - After [`Action::Close`] nothing more arrives for that id, not even `Closed`.
 //! - A connection has one queue of bytes to write, so the order of sends is the order on the wire. A send that takes
 //!   the queue past `out_bytes_max` closes the connection ([`Closed::SlowReader`]).
@@ -166,6 +167,13 @@ pub enum Event<'a, Command> {
         #[serde(with = "crate::hex::bytes")]
         bytes: Cow<'a, [u8]>,
     },
+    /// Nobody hears datagrams at an address (ICMP port or host unreachable). Whoever can forge a source can forge this.
+    Undeliverable {
+        /// The socket from which something was sent there.
+        socket: SocketId,
+        /// The address.
+        to: SocketAddr,
+    },
     /// The deadline has passed.
     Due,
     /// The host asks for something.
@@ -213,6 +221,7 @@ impl<'a, Command> Event<'a, Command> {
             Self::Closed { conn, reason } => Event::Closed { conn, reason },
             Self::Bound { socket, address } => Event::Bound { socket, address },
             Self::Datagram { socket, from, bytes } => Event::Datagram { socket, from, bytes },
+            Self::Undeliverable { socket, to } => Event::Undeliverable { socket, to },
             Self::Due => Event::Due,
             Self::Wall(wall) => Event::Wall(wall),
             Self::Interfaces(addresses) => Event::Interfaces(addresses),

@@ -346,7 +346,7 @@ impl Machine for Peer {
             Event::Bound { socket, .. } => self.on_bound(now, socket, out),
             Event::Datagram { socket, from, bytes } => self.handle_datagram(now, socket, from, &bytes),
             Event::Disk { request, result } => self.handle_disk(now, request, result),
-            Event::PasswordChecked { .. } => {}
+            Event::PasswordChecked { .. } | Event::Undeliverable { .. } => {}
             Event::Resolved { request, addresses } => self.handle_resolved(now, request, addresses, out),
         }
         self.finish(now, out);

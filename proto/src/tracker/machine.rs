@@ -192,7 +192,11 @@ impl Machine for Tracker {
             Event::Committed(seq) => self.durable.handle_committed(seq),
             Event::PasswordChecked { request, outcome } => self.on_password_checked(now, request, outcome, out),
             Event::Interfaces(interfaces) => self.here = interfaces.iter().map(|one| one.address).collect(),
-            Event::Resolved { .. } | Event::Bound { .. } | Event::Datagram { .. } | Event::Disk { .. } => {}
+            Event::Resolved { .. }
+            | Event::Bound { .. }
+            | Event::Datagram { .. }
+            | Event::Undeliverable { .. }
+            | Event::Disk { .. } => {}
         }
         self.settle(now, out);
     }

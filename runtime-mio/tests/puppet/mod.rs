@@ -226,6 +226,7 @@ fn owned(event: Event<'_, Order>) -> Event<'static, ()> {
         Event::Writable { conn, bytes } => Event::Writable { conn, bytes },
         Event::Closed { conn, reason } => Event::Closed { conn, reason },
         Event::Bound { socket, address } => Event::Bound { socket, address },
+        Event::Undeliverable { socket, to } => Event::Undeliverable { socket, to },
         Event::Datagram { socket, from, bytes } => Event::Datagram { socket, from, bytes: bytes.into_owned().into() },
         Event::Disk { request, result } => Event::Disk { request, result },
         Event::Due => Event::Due,
@@ -267,7 +268,7 @@ pub(crate) fn node(habits: Habits, store: impl Store<u32>) -> (Node<Marionette>,
     let (sender, told) = mpsc::channel();
     let node = Node {
         machine: Marionette::start(habits),
-        store: Box::new(store),
+        store: Some(Box::new(store)),
         passwords: None,
         disk: None,
         on_notice: Box::new(move |notice, control| {

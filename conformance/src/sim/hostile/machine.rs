@@ -112,6 +112,7 @@ impl Machine for Hostile {
             | Event::PasswordChecked { .. }
             | Event::Resolved { .. }
             | Event::Bound { .. }
+            | Event::Undeliverable { .. }
             | Event::Disk { .. } => {}
         }
     }
