@@ -5,7 +5,8 @@
 //! - [`disk`]: what a machine may ask of its host's disk.
 //! - [`time`], [`rng`], [`names`], [`identity`], [`limits`], [`error`]: what the machines are made of.
 //! - [`source`]: who shares a bound with whom.
-//! - [`timers`], [`durable`]: a machine's deadline, and how output waits for its commit.
+//! - [`timers`], [`allowance`], [`durable`]: a machine's deadline, how much someone may do, and how output waits for its
+//!   commit.
 //! - [`contract`]: both sides of the contract, checked from outside.
 //! - [`record`]: recordings of a machine and their replay.
 //! - [`escape`]: how a stranger's text is shown.
@@ -14,6 +15,7 @@
 //! - [`room`]: a room's log of entries.
 //! - [`tracker`]: accounts, rooms, presence.
 //! - [`peer`]: a person's end: the session with the tracker, links, conversations.
+//! - [`plaintext`]: what older programs speak. [`relay`]: what one says is passed on to all others.
 //!
 //! Invariant: nothing here opens a socket, a file, a thread or a clock, and nothing iterates a hash map. The list of
 //! dependencies and `clippy.toml` are the fence.
@@ -24,6 +26,7 @@
 /// Whether this was built with one rule broken on purpose: see [`durable`]. No program may be.
 pub const CANARY: bool = cfg!(feature = "canary");
 
+pub mod allowance;
 pub mod channel;
 pub mod contract;
 pub mod disk;
@@ -36,7 +39,9 @@ pub mod limits;
 pub mod machine;
 pub mod names;
 pub mod peer;
+pub mod plaintext;
 pub mod record;
+pub mod relay;
 pub mod rng;
 pub mod room;
 pub mod source;

@@ -197,6 +197,26 @@ limits! {
     read_ahead_bytes_max: usize = 2 * BLOCK_BYTES_MAX;
     /// Between two notices of a transfer's progress.
     progress_told_ms: u64 = 100;
+    /// Clients of a relay.
+    relay_clients_max: usize = 512;
+    /// Clients of a relay from one address (an IPv6 network of 64 bits counts as one).
+    relay_clients_per_source_max: usize = 128;
+    /// What one client may say to a relay at once, in bytes.
+    relay_burst_bytes_max: u64 = 128 * 1024;
+    /// What one client may say to a relay each second, in the long run, in bytes.
+    relay_bytes_per_s_max: u64 = 64 * 1024;
+    /// What a member of the relay for UDP is sent at once, in bytes: joining may be somebody else's doing.
+    relay_outflow_burst_bytes_max: u64 = 1024 * 1024;
+    /// What a member of the relay for UDP is sent each second, in the long run, in bytes.
+    relay_outflow_per_s_max: u64 = 512 * 1024;
+    /// What may wait for the pauses of one client of the relay for TCP; past it, nobody is read.
+    relay_waiting_bytes_max: usize = 64 * 1024;
+    /// What a client of the relay for TCP may have been sent that the network has not taken; past it, it is given up.
+    relay_untaken_bytes_max: usize = 1024 * 1024;
+    /// Silence after which a client of the relay for TCP is given up: a day.
+    relay_tcp_idle_ms_max: u64 = 24 * 3_600_000;
+    /// Silence after which a member of the relay for UDP is given up.
+    relay_udp_idle_ms_max: u64 = 3_600_000;
     /// The longest text that can be said.
     text_bytes_max: usize = TEXT_BYTES_MAX;
 }

@@ -1,6 +1,9 @@
 //! Where connections come from, as far as it tells who has to share with whom.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// One holder of connections: an IPv4 address, or an IPv6 network of 64 bits, which one host has to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +35,40 @@ impl Network {
     }
 }
 
+/// How many of something each source has.
+///
+/// Invariant: a source without any is forgotten.
+#[derive(Debug, Default)]
+pub struct PerSource {
+    counts: BTreeMap<Source, usize>,
+}
+
+impl PerSource {
+    /// How many the source of an address has.
+    #[must_use]
+    pub fn of(&self, ip: IpAddr) -> usize {
+        self.counts.get(&Source::of(ip)).copied().unwrap_or_default()
+    }
+
+    /// One more.
+    pub fn add(&mut self, ip: IpAddr) {
+        *self.counts.entry(Source::of(ip)).or_default() += 1;
+    }
+
+    /// One less.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn remove(&mut self, ip: IpAddr) {
+        let source = Source::of(ip);
+        let count = self.counts.get_mut(&source).expect("what is taken away was added");
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(&source);
+        }
+    }
+}
+
 fn masked(ip: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() & (u32::MAX << (u32::BITS - v4_bits))).into(),
@@ -45,6 +82,19 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_source_is_counted_until_it_has_none() {
+        let (one, other) = (ip("10.0.0.1"), ip("10.0.0.2"));
+        let mut counts = PerSource::default();
+        counts.add(one);
+        counts.add(one);
+        assert_eq!((counts.of(one), counts.of(other)), (2, 0));
+        counts.remove(one);
+        assert_eq!(counts.of(one), 1);
+        counts.remove(one);
+        assert!(counts.counts.is_empty());
     }
 
     #[test]

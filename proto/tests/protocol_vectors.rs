@@ -11,6 +11,7 @@ use papo_proto::{
     limits::{FRAME_BYTES_MAX, Limits},
     names::{NAME_BYTES_MAX, NAME_CHARS_MAX, Name},
     peer::outbox::private_id,
+    plaintext::{READ_BYTES, paced::PAUSE},
     rng::{Seed, Stream},
     time::Wall,
     wire::{
@@ -527,6 +528,7 @@ proptest! {
 fn the_tables_of_the_document_have_the_code_s_numbers() {
     let limits = Limits::DEFAULT;
     let millions = |number: u64| format!("{},{:03},{:03}", number / 1_000_000, number / 1000 % 1000, number % 1000);
+    let number = |limit: u64| usize::try_from(limit).expect("limits are small");
     let thousands = |number: usize| {
         if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
     };
@@ -549,6 +551,13 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
         format!("| rows of a page | {PAGE_ROWS_MAX} |"),
         format!("| parents, heads | {PARENTS_MAX} |"),
         format!("| beacon | {BEACON_BYTES} bytes |"),
+        format!("in at most {} bytes; a longer text", thousands(READ_BYTES)),
+        format!("within one pause of {} ms", PAUSE.as_millis()),
+        format!("says more than {} bytes a second", thousands(number(limits.relay_bytes_per_s_max))),
+        format!("more than {} bytes wait for anyone's", thousands(limits.relay_waiting_bytes_max)),
+        format!("has not taken {} bytes", millions(limits.relay_untaken_bytes_max as u64)),
+        format!("be sent more than {} bytes a second", thousands(number(limits.relay_outflow_per_s_max))),
+        format!("has {} clients, {} of", limits.relay_clients_max, limits.relay_clients_per_source_max),
         format!("their ends ping after {} to {} s", limits.link_ping_after_ms / 2000, limits.link_ping_after_ms / 1000),
         format!("and give up after {} s", limits.link_silence_ms_max / 1000),
         format!("to an address, and {} altogether", limits.lan_dials_max),
@@ -583,6 +592,7 @@ fn the_code_refers_to_sections_that_the_document_has() {
         "Links",
         "Transfers",
         "Beacons",
+        "Relays",
         "Names",
         "Limits",
         "Test vectors",

@@ -83,7 +83,7 @@ const OUTPUTS: [(&str, &[&str]); 12] = [
             "peer/src/frontend/terminal/repl.rs",
             "peer/src/main.rs",
             "peer/src/node.rs",
-            "tracker/src/main.rs",
+            "tracker/src/host.rs",
         ],
     ),
     // Whether it is a terminal; bars; last words and panics.

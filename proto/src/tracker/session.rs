@@ -24,7 +24,15 @@ use std::{
     time::Duration,
 };
 
-use crate::{channel::Channel, identity::Key, limits::Limits, names::Name, time::Time, wire::room::RoomId};
+use crate::{
+    allowance::{Allowance, Rate},
+    channel::Channel,
+    identity::Key,
+    limits::Limits,
+    names::Name,
+    time::Time,
+    wire::room::RoomId,
+};
 
 /// So many messages at the wrong time, or wrong passwords, and a connection is closed.
 pub const STRIKES_MAX: u8 = 8;
@@ -91,8 +99,8 @@ pub struct Session {
     pub untaken_bytes: usize,
     /// Whether it is to be heard of when its connection has taken everything.
     pub wants_write: bool,
-    /// When all that it made the tracker tell others would have been told at the rate that it may.
-    told_by: Time,
+    /// What it may still make the tracker tell others.
+    pushes: Allowance,
     /// Messages at the wrong time, and wrong passwords.
     pub strikes: u8,
     /// Bytes of its unfinished frame, and since when it holds one.
@@ -104,7 +112,7 @@ pub struct Session {
 impl Session {
     /// A connection that has just opened.
     #[must_use]
-    pub const fn new(now: Time, channel: Channel, remote: SocketAddr) -> Self {
+    pub fn new(now: Time, channel: Channel, remote: SocketAddr) -> Self {
         Self {
             channel,
             remote,
@@ -119,7 +127,7 @@ impl Session {
             held_bytes: 0,
             untaken_bytes: 0,
             wants_write: false,
-            told_by: now,
+            pushes: Allowance::default(),
             strikes: 0,
             unfinished: None,
             sync: None,
@@ -173,15 +181,14 @@ impl Session {
 
     /// It has just made the tracker tell others `pushes` messages.
     pub fn charge(&mut self, now: Time, pushes: u64, limits: &Limits) {
-        let told_by = self.told_by.max(now) + told_in(pushes, limits);
-        self.told_by = told_by.min(now + told_in(limits.pushes_burst_max, limits) + QUIET_MAX);
+        self.pushes.charge(now, pushes, rate(limits));
+        self.pushes.forgive(now, QUIET_MAX, rate(limits));
     }
 
     /// It is not read until then for what it made the tracker tell others; in the past for all who are moderate.
     #[must_use]
     pub fn quiet_until(&self, limits: &Limits) -> Time {
-        let burst = told_in(limits.pushes_burst_max, limits);
-        Time::after_start(self.told_by.since_start().saturating_sub(burst))
+        self.pushes.free_at(rate(limits))
     }
 
     /// The largest frame that it may send at this point.
@@ -197,8 +204,7 @@ impl Session {
     }
 }
 
-/// How long `pushes` messages take at the rate that a session may cause.
-fn told_in(pushes: u64, limits: &Limits) -> Duration {
-    Duration::from_secs(1).saturating_mul(u32::try_from(pushes).unwrap_or(u32::MAX))
-        / u32::try_from(limits.pushes_per_s_max).unwrap_or(u32::MAX).max(1)
+/// What a session may make the tracker tell others.
+const fn rate(limits: &Limits) -> Rate {
+    Rate { per_s: limits.pushes_per_s_max, burst: limits.pushes_burst_max }
 }

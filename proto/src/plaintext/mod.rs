@@ -1,0 +1,10 @@
+//! What programs of four older systems speak: plain text, without a handshake.
+//!
+//! - [`text`]: text that comes in pieces, and that is cut between characters.
+//! - [`paced`]: raw text for programs that read 1,024 bytes at once and die of half a character.
+
+pub mod paced;
+pub mod text;
+
+/// No text is longer that is written to such a program at once, in bytes: what it reads at once.
+pub const READ_BYTES: usize = 1024;
