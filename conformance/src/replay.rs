@@ -13,6 +13,7 @@ use papo_proto::{
     machine::Machine,
     peer::Peer,
     record::{self, ReplayError, Summary},
+    relay::{TcpRelay, UdpRelay},
     tracker::Tracker,
 };
 
@@ -20,7 +21,8 @@ use papo_proto::{
 pub const LINE_BYTES_MAX: u64 = 1 << 30;
 
 /// The machines of papo.
-pub const MACHINES: &[Known] = &[Known::of::<Tracker>(), Known::of::<Peer>()];
+pub const MACHINES: &[Known] =
+    &[Known::of::<Tracker>(), Known::of::<Peer>(), Known::of::<TcpRelay>(), Known::of::<UdpRelay>()];
 
 /// A machine that can be replayed.
 #[derive(Debug, Clone, Copy)]

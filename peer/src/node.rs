@@ -164,7 +164,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     };
     let peer = reactor.add(Node {
         machine: Peer::start(start),
-        store: Box::new(store),
+        store: Some(Box::new(store)),
         passwords: None,
         disk: Some(Disk { received: paths.of(&settings.received_dir), notes: directory.path().join(SENT_NOTES) }),
         on_notice: on_peer_notice(Arc::clone(&inbox), tracker),

@@ -51,8 +51,8 @@ pub trait Store<C>: Send + 'static {
 pub struct Node<M: Machine> {
     /// The machine, just started.
     pub machine: M,
-    /// Keeps its changes.
-    pub store: Box<dyn Store<M::Change>>,
+    /// Keeps its changes. Without it, the machine must have none.
+    pub store: Option<Box<dyn Store<M::Change>>>,
     /// Checks passwords; run on two worker threads. Without it, no password matches.
     pub passwords: Option<Arc<PasswordWork>>,
     /// Where its files are. Without it, everything that it asks of a disk is denied.
@@ -210,7 +210,7 @@ where
             number,
             machine: node.machine,
             out: Outbox::default(),
-            store: Some(node.store),
+            store: node.store,
             commits: None,
             disk: node.disk,
             files: None,
@@ -257,7 +257,7 @@ where
             Action::WantWrite(conn) => host.sockets.want_write(number, conn),
             Action::Reading(conn, reading) => host.sockets.set_reading(number, conn, reading),
             Action::Commit { seq, changes } => {
-                commits.as_mut().expect("a node is started before it is handed events").send(seq, changes);
+                commits.as_mut().expect("whoever has something to keep has a store").send(seq, changes);
             }
             Action::CheckPassword { request, check } => {
                 host.workers.check_password(number, request, check, passwords.as_ref());

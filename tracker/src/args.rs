@@ -7,10 +7,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, ValueEnum};
 use papo_proto::{tracker::Registration, wire::tracker::TOKEN_BYTES_MAX};
 use papo_tracker::settings::{SettingsError, default_data, read_config, read_secret};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// Where a tracker listens when it is not told.
 const LISTEN: &str = "0.0.0.0:6060";
+/// The port of a relay whose address has none.
+const RELAY_PORT: u16 = 12345;
 /// The registration token, where no file is named.
 const TOKEN_VARIABLE: &str = "PAPO_REGISTRATION_TOKEN";
 
@@ -30,6 +32,12 @@ pub(crate) struct Arguments {
     /// The token of --registration token stands here [otherwise: in PAPO_REGISTRATION_TOKEN]
     #[arg(long, value_name = "FILE")]
     registration_token_file: Option<PathBuf>,
+    /// Relay plain text between TCP clients here [port: 12345 unless told]
+    #[arg(long, value_name = "ADDR", value_parser = relay_address)]
+    relay_tcp: Option<SocketAddr>,
+    /// Relay plain text between UDP clients here, and answer `ping` [port: 12345 unless told]
+    #[arg(long, value_name = "ADDR", value_parser = relay_address)]
+    relay_udp: Option<SocketAddr>,
     /// Record everything that happens into a new file; it will hold this tracker's keys
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -62,6 +70,10 @@ struct Config {
     data: Option<PathBuf>,
     registration: Option<Policy>,
     registration_token_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "relay")]
+    relay_tcp: Option<SocketAddr>,
+    #[serde(default, deserialize_with = "relay")]
+    relay_udp: Option<SocketAddr>,
     record: Option<PathBuf>,
     #[serde(default)]
     record_secrets: bool,
@@ -76,6 +88,10 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// Who may make an account.
     pub(crate) registration: Registration,
+    /// Where it relays TCP.
+    pub(crate) relay_tcp: Option<SocketAddr>,
+    /// Where it relays UDP.
+    pub(crate) relay_udp: Option<SocketAddr>,
     /// Where its recording goes.
     pub(crate) record: Option<PathBuf>,
     /// Whether an identity that is in use may be recorded.
@@ -116,10 +132,23 @@ impl Arguments {
             listen,
             data,
             registration,
+            relay_tcp: self.relay_tcp.or(config.relay_tcp),
+            relay_udp: self.relay_udp.or(config.relay_udp),
             record,
             record_secrets: self.record_secrets || config.record_secrets,
         })
     }
+}
+
+/// An address with or without a port.
+fn relay_address(text: &str) -> Result<SocketAddr, String> {
+    let alone = || text.parse().map(|ip| SocketAddr::new(ip, RELAY_PORT));
+    text.parse().or_else(|_| alone()).map_err(|_| "an address is such as 0.0.0.0:12345, or 0.0.0.0 alone".to_owned())
+}
+
+fn relay<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| relay_address(&text)).transpose().map_err(D::Error::custom)
 }
 
 fn read_token(file: Option<PathBuf>) -> Result<String, UsageError> {
@@ -165,12 +194,25 @@ mod tests {
     fn a_setting_that_does_not_exist_is_an_error_and_not_silence() {
         let temp = tempfile::tempdir().expect("a temporary directory");
         let config = temp.path().join("tracker.toml");
-        for text in ["relay-tcp = '127.0.0.1:1'", "listen = 'everywhere'", "="] {
+        for text in ["relays = '127.0.0.1:1'", "relay-tcp = 'here'", "listen = 'everywhere'", "="] {
             std::fs::write(&config, text).expect("written");
             let error = settings(&["--config", config.to_str().expect("text")]).expect_err("not valid");
             assert!(error.to_string().contains("tracker.toml can't be read: "), "{error}");
         }
-        assert!(Arguments::try_parse_from(["papo-tracker", "--relay-tcp", "127.0.0.1:1"]).is_err());
+        assert!(Arguments::try_parse_from(["papo-tracker", "--relays", "127.0.0.1:1"]).is_err());
+    }
+
+    #[test]
+    fn a_relay_has_its_port_unless_another_is_told() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let config = temp.path().join("tracker.toml");
+        std::fs::write(&config, "relay-tcp = '10.0.0.1'\nrelay-udp = '[::1]:9'\n").expect("written");
+        let both = settings(&["--config", config.to_str().expect("text"), "--relay-udp", "::1"]).expect("valid");
+        let address = |text: &str| text.parse().ok();
+        assert_eq!((both.relay_tcp, both.relay_udp), (address("10.0.0.1:12345"), address("[::1]:12345")));
+        let none = settings(&[]).expect("valid");
+        assert_eq!((none.relay_tcp, none.relay_udp), (None, None));
+        assert!(Arguments::try_parse_from(["papo-tracker", "--relay-tcp", "here"]).is_err());
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Hosting {
     ) -> Node<Tracker> {
         Node {
             machine: Tracker::start(self.start),
-            store: Box::new(self.database),
+            store: Some(Box::new(self.database)),
             passwords: Some(Arc::new(passwords::check)),
             disk: None,
             on_notice: Box::new(on_notice),

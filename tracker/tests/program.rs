@@ -338,7 +338,7 @@ fn an_identity_in_use_is_recorded_only_when_that_is_meant() {
 #[test]
 fn what_it_does_not_know_is_a_usage_error() {
     let data = tempfile::tempdir().expect("a temporary directory");
-    let (code, said) = Program::start(data.path(), &["--relay-tcp", "127.0.0.1:1"]).wait();
+    let (code, said) = Program::start(data.path(), &["--relays", "127.0.0.1:1"]).wait();
     assert_eq!(code, Some(2), "{said}");
     let said = refused(data.path(), &["--registration", "token"], 2);
     assert!(said.contains("--registration-token-file"), "{said}");

@@ -16,6 +16,7 @@ mod lan;
 mod load;
 mod loss;
 mod recording;
+mod relays;
 mod rooms;
 mod scripts;
 mod secrecy;

@@ -1,19 +1,12 @@
 //! `--record` on both programs, and the replay of what they wrote.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::support::{
     papo::{Options, text, texts},
-    programs,
+    recording::replay,
     tracker::Tracker,
 };
-
-/// Replays a recording: exit code and everything that was printed.
-fn replay(recording: &Path) -> (i32, String) {
-    let output = Command::new(programs::conformance()).arg("replay").arg(recording).output().expect("it starts");
-    let printed = [output.stdout, output.stderr].concat();
-    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&printed).into_owned())
-}
 
 #[test]
 fn what_both_programs_recorded_replays_action_for_action_and_a_changed_byte_is_found() {

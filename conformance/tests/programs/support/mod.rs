@@ -33,6 +33,7 @@ pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod recording;
 pub(crate) mod terminal;
 pub(crate) mod tracker;
 pub(crate) mod wire;
