@@ -339,6 +339,64 @@ fn whoever_was_disconnected_is_left_alone_until_the_person_says_otherwise() {
 }
 
 #[test]
+fn whoever_was_disconnected_stays_so_when_it_is_started_again_and_not_when_oneself_is() {
+    let (mut world, ana, bia) = two();
+    world.done(ana, Request::Disconnect { user: name("bia") });
+    let told = |world: &World| (events(world, bia), notes(world, bia));
+    let before = told(&world);
+    world.kill(bia);
+    world.start(bia);
+    world.pass(LONG);
+    assert_eq!(world.connections_between(ana, bia), 0);
+    assert_eq!(told(&world), before, "nobody comes and goes");
+    let dialled = world.lan.dialled.len();
+    world.pass(LONG);
+    assert_eq!(world.lan.dialled.len(), dialled, "neither tries again and again");
+    let address = world.listens_at(ana);
+    let refused = Problem::LinkFault { address, fault: Fault::Refused };
+    assert_eq!(world.problem(bia, Request::Connect { address }), refused, "not by hand, either");
+    // What she says waits for ana's word, and she is told so.
+    world.say_later(bia, user("ana"), "desculpa");
+    world.pass(SOON);
+    assert_eq!((world.heard(ana), notes(&world, bia).pop()), (vec![], Some(Note::Refused { user: name("ana") })));
+    world.say(ana, user("bia"), "volta");
+    world.pass(SOON);
+    assert_eq!((world.heard(bia), world.heard(ana)), (vec!["ana: volta".into()], vec!["bia: desculpa".into()]));
+    world.done(ana, Request::Disconnect { user: name("bia") });
+    world.kill(ana);
+    world.start(ana);
+    world.pass(2 * SOON);
+    assert!(linked(&world, ana, bia), "a hold is not kept");
+}
+
+#[test]
+fn who_was_known_by_a_label_and_logs_in_is_called_by_its_account_once_the_tracker_lists_it() {
+    let mut world = World::default();
+    let tracker = world.tracker_of_neighbour(100, "10.0.0.9/24");
+    let ana = world.at(&["10.0.0.1/24"]).member_with(1, "ana", tracker, |start| {
+        start.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+        start.lan = Some(papo_proto::peer::interface::Lan { port: PORT, hosts_tracker: None });
+    });
+    let bia = world.neighbour(2, "bia", &["10.0.0.2/24"]);
+    world.pass(SOON);
+    let linked_to = |world: &mut World| {
+        let rows = listed(world, ana).into_iter().filter(|(_, _, linked)| *linked);
+        rows.map(|(user, ..)| user).collect::<Vec<_>>()
+    };
+    assert_eq!(linked_to(&mut world), [format!("bia~{}", world.key(bia).short())]);
+    let listens = world.listens_at(tracker);
+    let key = Some(world.key(tracker));
+    let address = TrackerAddress { host: listens.ip().to_string(), port: listens.port(), key };
+    world.done(bia, Request::TakeTracker { address });
+    world.done(bia, Request::Register(credentials("bia", "secret", true)));
+    assert_eq!(linked_to(&mut world), ["bia"], "and there is no second row of the label");
+    world.say(bia, Target::All, "oi");
+    assert_eq!(world.heard(ana), ["bia: oi"]);
+    world.say(ana, user("bia"), "olá");
+    assert_eq!(world.heard(bia), ["ana: olá"]);
+}
+
+#[test]
 fn whoever_is_blocked_gets_no_link_and_one_again_once_it_is_not() {
     let (mut world, ana, bia) = two();
     world.done(ana, Request::Block { user: name("bia") });

@@ -7,7 +7,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use papo_proto::{
-    error::Counters,
+    error::{Counters, Fault},
     escape::{self, quoted},
     identity::Key,
     machine::Refusal,
@@ -356,7 +356,11 @@ pub(crate) fn note(note: &Note) -> String {
             format!("{count} connections of strangers were refused, the last one from {address}: {}", fault(*why))
         }
         Note::LanRefused { port, reason } => {
-            format!("others on this network are not found, because UDP port {port} can't be used: {}", refusal(*reason))
+            format!(
+                "others on this network are not found, because UDP port {port} can't be used: {}; /connect IP:PORT works, \
+                 and so does another port that all of you give as --lan-port",
+                refusal(*reason)
+            )
         }
         Note::TrackerOffered { address } => format!(
             "{address} hosts a tracker; nothing is sent to it unless you say /tracker {address} and then /register or \
@@ -441,6 +445,9 @@ pub(crate) fn problem(problem: &Problem) -> String {
         Problem::NotLinked { user } => format!("there is no link to {user}"),
         Problem::Unreachable { address, reason } => {
             format!("nobody can be reached at {address}: {}", refusal(*reason))
+        }
+        Problem::LinkFault { address, fault: Fault::Refused } => {
+            format!("whoever answers at {address} takes no link from you at present")
         }
         Problem::LinkFault { address, fault: why } => {
             format!("what answers at {address} is no papo that can be talked to: {}", fault(*why))

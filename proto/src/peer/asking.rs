@@ -305,6 +305,7 @@ impl Peer {
         };
         let person = self.people.entry(&id);
         person.held = true;
+        person.dismissed = true;
         person.wanted = false;
         self.end_link(conn, Goodbye::Disconnected, out);
         self.outcome(token, None);
@@ -362,7 +363,7 @@ impl Peer {
     /// Someone is welcome again. Whoever was turned away keeps away until it is called, now or after the next login.
     fn call_again(&mut self, now: Time, id: &PersonId) {
         let person = self.people.entry(id);
-        person.held = false;
+        person.release();
         person.wanted = true;
         person.redial.reset();
         self.consider_dial(now, id);
@@ -481,7 +482,10 @@ impl Peer {
             let linked = person.pinned.is_some_and(|key| self.links.up(&key).is_some());
             let shares = id.0 == realm && self.rooms.values().any(|room| room.members.contains(&id.1));
             let found = person.usable_key().is_some_and(|key| self.hears_neighbour(&key));
-            if (linked || shares || found) && id.1.folded().starts_with(&prefix.to_lowercase()) {
+            if (linked || shares || found)
+                && self.is_called_so(id, person)
+                && id.1.folded().starts_with(&prefix.to_lowercase())
+            {
                 seen.insert(id.1.clone(), self.seen(id, person));
             }
         }
@@ -505,6 +509,13 @@ impl Peer {
         let peers = seen.into_values().collect();
         self.tell(if as_users { Notice::Users { room: None, users: peers } } else { Notice::Peers { peers } });
         self.outcome(token, None);
+    }
+
+    /// Whether somebody goes by that name: whoever was known by a label and turned out to be an account does not.
+    fn is_called_so(&self, id: &PersonId, person: &Person) -> bool {
+        let Some(key) = person.pinned.filter(|_| id.0 == Realm::Lan) else { return true };
+        let link = self.links.up(&key).and_then(|conn| self.links.find(conn)?.person.clone());
+        link.or_else(|| self.person_with(&key)).is_none_or(|of| of == *id)
     }
 
     fn list_members(&mut self, now: Time, token: u64, name: &Name) {

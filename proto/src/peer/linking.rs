@@ -319,6 +319,10 @@ impl Peer {
         if self.people.is_key_blocked(&key) {
             return self.turn_away(conn, Goodbye::Blocked, Fault::Blocked);
         }
+        // On a network without a tracker everyone dials whomever it finds: a hold that ends with that would be none.
+        if self.links.find(conn).is_some_and(|link| !link.dialled) && self.people.is_key_dismissed(&key) {
+            return self.refuse_link(conn, Goodbye::Disconnected);
+        }
         let tracker = self.session.account.is_some().then_some(self.session.key).flatten();
         let Some(remote) = self.links.find(conn).map(|link| link.remote) else { return };
         let (instance, port) = self.greeting_to(remote);
@@ -406,7 +410,7 @@ impl Peer {
         let person = self.people.entry(id);
         person.redial.reset();
         person.next_endpoint = 0;
-        person.held = false;
+        person.release();
         if person.dialling == Some(conn) {
             person.dialling = None;
         }

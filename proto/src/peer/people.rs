@@ -62,8 +62,10 @@ pub struct Person {
     pub online: bool,
     /// This person wants a link even where no room is shared.
     pub wanted: bool,
-    /// The link was ended on purpose; it is not dialled.
+    /// The link was ended on purpose, at either end; it is not dialled.
     pub held: bool,
+    /// It was this end that ended it.
+    pub dismissed: bool,
     /// The tracker is being asked where it is.
     pub looked_up: bool,
     /// The dial under way.
@@ -88,11 +90,18 @@ impl Person {
             online: false,
             wanted: false,
             held: false,
+            dismissed: false,
             looked_up: false,
             dialling: None,
             next_endpoint: 0,
             redial: Redial::new(limits),
         }
+    }
+
+    /// Whatever ended the link on purpose holds no more.
+    pub const fn release(&mut self) {
+        self.held = false;
+        self.dismissed = false;
     }
 
     /// The key to talk to: pinned, not replaced, not blocked.
@@ -192,6 +201,13 @@ impl People {
         } else {
             self.blocked.remove(id);
         }
+    }
+
+    /// Whether this end has ended the link to someone with that key whom it knows by a label.
+    #[must_use]
+    pub fn is_key_dismissed(&self, key: &Key) -> bool {
+        let labels = self.ids_of(key).filter(|id| id.0 == Realm::Lan);
+        labels.filter_map(|id| self.people.get(id)).any(|person| person.dismissed)
     }
 
     /// Whether someone with that key, under whatever name, is blocked.

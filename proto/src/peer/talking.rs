@@ -116,7 +116,7 @@ impl Peer {
         };
         let person = self.people.entry(id);
         person.wanted = true;
-        person.held = false;
+        person.release();
         let waiting = if self.links.up(&key).is_none() { vec![user.clone()] } else { Vec::new() };
         self.say_outside(now, token, Target::User(user), Scope::Private, vec![key], waiting, text);
         self.consider_dial(now, id);

@@ -25,7 +25,8 @@ use crate::{
         codec::Wire as _,
         peer::About,
         tracker::{
-            CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, ROOM_CAPACITY_MAX, RoomEvent, ToTracker,
+            CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, PeerRow, ROOM_CAPACITY_MAX, RoomEvent,
+            ToTracker,
         },
     },
 };
@@ -536,6 +537,16 @@ impl Peer {
         self.consider_dial(now, &id);
     }
 
+    /// Someone whose link stands under a label may have an account by now: the list has its key.
+    fn on_listed(&mut self, now: Time, page: &[PeerRow], out: &mut Out) {
+        for PeerRow { contact, .. } in page {
+            let link = contact.key.and_then(|key| self.links.up(&key)).and_then(|conn| self.links.find(conn));
+            if link.and_then(|link| link.person.as_ref()).is_some_and(|id| id.0 == Realm::Lan) {
+                self.on_contact(now, contact, out);
+            }
+        }
+    }
+
     fn on_answer(&mut self, now: Time, request: u32, answer: Answer, out: &mut Out) {
         // An answer to a request that has expired is not an error.
         let Some(asked) = self.session.asked.remove(&request) else { return };
@@ -580,6 +591,7 @@ impl Peer {
             }
             (Asked::Plain { token } | Asked::Enter { token, .. }, Answer::Done) => self.outcome(token, None),
             (Asked::Peers { token, prefix, rows, as_users }, Answer::Peers(page, more)) => {
+                self.on_listed(now, &page, out);
                 self.on_peers_page(now, token, prefix, rows, as_users, page, more);
             }
             (Asked::Rooms { token, prefix, rows }, Answer::Rooms(page, more)) => {
@@ -628,7 +640,7 @@ impl Peer {
 enum Answer {
     Done,
     Failed(Failure),
-    Peers(Vec<crate::wire::tracker::PeerRow>, bool),
+    Peers(Vec<PeerRow>, bool),
     Rooms(Vec<crate::wire::tracker::RoomRow>, bool),
     Whois(Box<(Contact, crate::wire::tracker::Profile, bool)>),
 }

@@ -15,7 +15,7 @@ use papo_proto::{
     disk::memory::MemoryDisk,
     identity::Identity,
     limits::Limits,
-    machine::{Action, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordOutcome, Refusal},
+    machine::{Action, Closed, ConnId, Event, ListenerId, Machine, Outbox, PasswordOutcome, Refusal, SocketId},
     names::Name,
     peer::{
         self, Command, Peer, Request, State,
@@ -63,6 +63,7 @@ pub struct Host<M: Machine> {
     sent: BTreeMap<ConnId, Vec<u8>>,
     dialled: Vec<ConnId>,
     listener: Option<ListenerId>,
+    socket: Option<SocketId>,
     conns: u64,
     tokens: u64,
 }
@@ -80,6 +81,7 @@ impl<M: Machine> Host<M> {
             sent: BTreeMap::new(),
             dialled: Vec::new(),
             listener: None,
+            socket: None,
             conns: 0,
             tokens: 0,
         };
@@ -113,8 +115,9 @@ impl<M: Machine> Host<M> {
                 Action::Resolve { request, .. } => {
                     events.push_back(Event::Resolved { request, addresses: self.resolved.clone() });
                 }
-                Action::Bind { socket, .. } => {
-                    events.push_back(Event::Refused { id: socket.0, reason: Refusal::Denied });
+                Action::Bind { socket, address, .. } => {
+                    self.socket = Some(socket);
+                    events.push_back(Event::Bound { socket, address });
                 }
                 Action::Disk { request, ask } => {
                     events.push_back(Event::Disk { request, result: self.files.answer(ask) });
@@ -157,6 +160,13 @@ impl<M: Machine> Host<M> {
 
     pub fn close(&mut self, conn: ConnId, reason: Closed) {
         self.event(Event::Closed { conn, reason });
+    }
+
+    /// A datagram comes from another host of this network.
+    pub fn datagram(&mut self, host: u8, bytes: &[u8]) {
+        let socket = self.socket.expect("it has a socket");
+        let from = SocketAddr::from(([127, 0, 0, host], 9091));
+        self.event(Event::Datagram { socket, from, bytes: bytes.to_vec().into() });
     }
 
     /// What the machine has sent and nobody has taken.

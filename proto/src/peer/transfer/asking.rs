@@ -169,7 +169,7 @@ impl Peer {
         if let Some(id) = self.person_with(key) {
             let person = self.people.entry(&id);
             person.wanted = true;
-            person.held = false;
+            person.release();
             self.consider_dial(now, &id);
         }
     }
