@@ -30,6 +30,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use papo_proto::rng::{Seed, Stream};
 
+/// What a loaded host may add to a promised time.
+const LOADED: Duration = Duration::from_secs(10);
+
 /// Whether the long form is asked for.
 fn is_long() -> bool {
     std::env::var_os("PAPO_FAULTS").is_some_and(|form| form == "long")
@@ -38,6 +41,11 @@ fn is_long() -> bool {
 /// What differs between the two forms.
 pub(crate) fn by_form<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
+}
+
+/// How long something may take that is promised within a time of the programs' own: the rest is for a loaded host.
+pub(crate) fn within(promised: Duration) -> Duration {
+    promised + by_form(LOADED, Duration::ZERO)
 }
 
 /// Tells a figure that was measured; cargo shows it with `--nocapture`.

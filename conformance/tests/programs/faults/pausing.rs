@@ -9,7 +9,7 @@ use std::{
 use nix::sys::signal::Signal;
 use papo_proto::wire::tracker::{FromTracker, Status, ToTracker};
 
-use super::{by_form, tell};
+use super::{tell, within};
 use crate::{
     conversation::{heard, ids_once},
     support::{
@@ -22,7 +22,6 @@ use crate::{
 
 /// Others notice within this; a loaded machine is given a little more.
 const NOTICED_WITHIN: Duration = Duration::from_secs(45);
-const LOADED: Duration = Duration::from_secs(10);
 /// Lines of each before, during and after the pause.
 const LINES: usize = 30;
 
@@ -46,7 +45,7 @@ fn all_of(whens: &[&str]) -> Vec<String> {
 #[track_caller]
 fn noticed(since: Instant, who: &str) -> Duration {
     let took = since.elapsed();
-    assert!(took <= NOTICED_WITHIN + by_form(LOADED, Duration::ZERO), "{who} noticed after {took:?}");
+    assert!(took <= within(NOTICED_WITHIN), "{who} noticed after {took:?}");
     took
 }
 

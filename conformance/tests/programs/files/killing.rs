@@ -63,8 +63,8 @@ fn a_file_whose_ends_are_killed_arrives_whole_and_a_megabyte_at_most_is_sent_twi
     let listen = two.address.clone();
     let meter = Meter::start(listen.parse().expect("an address"));
     two.address = meter.address.to_string();
-    // So that the last kill, too, comes before the end.
-    meter.limit(20 * MB);
+    // So that the last kill, too, comes before the end: a quarter of the file is left then.
+    meter.limit(by_form(8, 20) * MB);
     let mut two = two.linked();
 
     let (path, here, there) = two.offer("film.mkv", size);

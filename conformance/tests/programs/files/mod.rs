@@ -417,7 +417,9 @@ fn a_message_does_not_wait_for_a_file_and_progress_is_told_ten_times_a_second_at
     two.bia.line(&format!("/accept {there}"));
     two.ana.wait_for("progress", |event| number(event) == here);
     let mut delays = Vec::new();
-    while !two.ana.events().iter().any(|event| is(event, "sent")) {
+    let mut runs = true;
+    while runs {
+        runs = !two.ana.events().iter().any(|event| is(event, "sent"));
         let said = format!("said {}", delays.len());
         let at = Instant::now();
         two.ana.line(&format!("/msg bia {said}"));

@@ -10,7 +10,8 @@ use nix::sys::signal::Signal;
 use super::{MB, assert_same, make, number};
 use crate::support::{
     lan::LanPort,
-    papo::{Options, Papo, is, text},
+    meter::Meter,
+    papo::{Options, is, text},
     process::Process,
     terminal::Terminal,
     tracker::Tracker,
@@ -133,18 +134,22 @@ fn what_makes_no_sense_or_is_not_there_is_told_before_anything_is_done() {
 #[test]
 fn whoever_is_interrupted_starts_the_same_again_and_it_goes_on() {
     let lan = LanPort::choose();
-    let (_place, path) = place(200 * MB);
-    let options = send(on(&lan, "ana"), &path, "bia");
+    let (_place, path) = place(40 * MB);
     let mut receiver = on(&lan, "bia").with(&["receive", "--once"]).start();
+    let options = send(Options::new("ana"), &path, "bia");
     let mut sender = options.clone().start();
-    let far =
-        |papo: &Papo| papo.wait_for("progress", |event| event["done"].as_u64().is_some_and(|done| done > 10 * MB));
-    far(&sender);
+    // Bia finds her by a slow wire, so that there is time to interrupt.
+    let listen = text(&sender.wait_for("ready", |_| true), "listen").to_owned();
+    let meter = Meter::start(listen.parse().expect("an address"));
+    meter.limit(10 * MB);
+    let _calls = lan.call(meter.address.port());
+    sender.wait_for("progress", |event| event["done"].as_u64().is_some_and(|done| done > 10 * MB));
     sender.process.signal(Signal::SIGINT);
     assert_eq!(sender.process.wait_code(), 130, "{}", sender.process.story());
     assert!(!sender.events().iter().any(|event| is(event, "sent")));
 
-    let mut again = options.start();
+    meter.unlimit();
+    let mut again = options.listen(&listen).start();
     let began = again.wait_for("progress", |_| true);
     assert!(began["done"].as_u64().is_some_and(|done| done > 8 * MB), "{began}");
     assert_eq!((again.process.wait_code(), receiver.process.wait_code()), (0, 0), "{}", again.process.story());
