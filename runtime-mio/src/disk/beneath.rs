@@ -7,8 +7,11 @@
 //! in while a path is walked leads outside of the directory that it started from.
 
 use std::{
-    ffi::OsStr,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    ffi::{OsStr, OsString},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
     path::{Component, Path},
 };
 
@@ -21,6 +24,9 @@ use super::system::{self, WAY};
 
 /// For whoever opens a directory to look into it.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
+/// With what the names of directories begin that are about to be removed: one component that nothing received has.
+const UP: &str = ".papo-up-";
+
 /// Which calls of the system are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Means {
@@ -112,25 +118,57 @@ impl Dir {
     }
 
     /// Removes what has that name, with all that is in it; nothing where there is nothing.
+    ///
+    /// However deep it is, few directories are open at a time: those within are brought up before they are emptied.
     pub(super) fn remove_all(&self, name: &OsStr) -> Result<(), Errno> {
-        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            // Linux says the one, POSIX the other, of a directory.
-            Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(error) => return Err(error),
+        if self.remove_file(name)? {
+            return Ok(());
         }
-        let inside = self.open_dir(name)?;
-        for entry in rustix::fs::Dir::read_from(&inside.fd)? {
+        let top = self.open_dir(name)?;
+        let mut brought_up = 0_u64;
+        while let Some(first) = top.any_dir()? {
+            let inside = top.open_dir(&first)?;
+            while let Some(within) = inside.any_dir()? {
+                brought_up += 1;
+                match rustix::fs::renameat(&inside.fd, &within, &top.fd, format!("{UP}{brought_up}")) {
+                    // It was left by an earlier attempt.
+                    Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+                    other => other?,
+                }
+            }
+            remove_dir(&top, &first)?;
+        }
+        remove_dir(self, name)
+    }
+
+    /// Removes the files of this directory until there is none: a directory that is in it, if there is one.
+    fn any_dir(&self) -> Result<Option<OsString>, Errno> {
+        for entry in rustix::fs::Dir::read_from(&self.fd)? {
             let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                inside.remove_all(std::os::unix::ffi::OsStrExt::from_bytes(name))?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." && !self.remove_file(name)? {
+                return Ok(Some(name.to_owned()));
             }
         }
-        match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
-            Err(Errno::NOENT) => Ok(()),
-            other => other,
+        Ok(None)
+    }
+
+    /// Removes what has that name, unless it is a directory: whether that is so.
+    fn remove_file(&self, name: &OsStr) -> Result<bool, Errno> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
+            // Linux says the one, POSIX the other, of a directory.
+            Err(Errno::ISDIR | Errno::PERM) => Ok(false),
+            Err(error) => Err(error),
         }
+    }
+}
+
+/// Removes an empty directory.
+fn remove_dir(parent: &Dir, name: &OsStr) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(&parent.fd, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
     }
 }
 
