@@ -28,7 +28,11 @@ use papo_proto::{
     record, tracker,
     tracker::Registration,
 };
-use papo_runtime_mio::{Disk, Handle, Node, Options, Reactor, Recorder, data_dir::DataDir, random_seed};
+use papo_runtime_mio::{
+    Disk, Handle, Node, Options, Reactor, Recorder,
+    data_dir::{DataDir, DataDirError},
+    random_seed,
+};
 use papo_tracker::{Hosting, HostingOptions};
 use signal_hook::{
     consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1},
@@ -44,6 +48,7 @@ use crate::{
             run::{self, Telling},
         },
         event::{Event, Info, Trouble},
+        files,
         inbox::Inbox,
         paths::Paths,
         piped, sentences,
@@ -104,7 +109,10 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1])?;
     let limits = Limits::default();
     let paths = Paths::of_process()?;
-    let directory = DataDir::open(&settings.data)?;
+    let directory = DataDir::open(&settings.data).map_err(|error| match (&error, &settings.task) {
+        (DataDirError::Locked { path }, Some(task)) => Failed { sentence: files::busy(path, task), code: EXIT_FAILURE },
+        _ => error.into(),
+    })?;
     let (secret, is_new) = directory.secret("identity.key")?;
     if settings.record.is_some() && !is_new && !settings.record_secrets {
         return Err(Failed { sentence: sentences::record_secrets(&settings.data), code: EXIT_USAGE });

@@ -1,7 +1,7 @@
 //! What papo says to a person about files, in English, as [`super::sentences`] does about the rest. Names of files are
 //! a stranger's words: they are quoted.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use papo_proto::{
     disk::{DiskError, Skipped},
@@ -12,6 +12,7 @@ use papo_proto::{
 };
 
 use super::progress::{Moving, Summary, rate};
+use crate::args::Task;
 
 /// What the columns of the list of transfers are called.
 pub(crate) const COLUMNS: [&str; 5] = ["number", "with", "name", "arrived", "state"];
@@ -91,6 +92,21 @@ fn like(summary: &Summary) -> String {
         like += &format!(" in {}, {}/s", clock(time), bytes(rate(moved, time)));
     }
     like
+}
+
+/// Another papo has the directory of one that was to do a thing from a shell.
+pub(crate) fn busy(data: &Path, task: &Task) -> String {
+    let data = data.display();
+    match task {
+        Task::Send { to, .. } => format!(
+            "another papo uses {data}: type /send {to} PATH there. (Or give this one its own with --data: it has another \
+             key then, and is a stranger to {to}.)"
+        ),
+        Task::Receive { .. } => format!(
+            "another papo uses {data}, and files come to that one: type /accept there. (Or give this one its own with \
+             --data: it has another key then, and is a stranger to all.)"
+        ),
+    }
 }
 
 /// Someone offers something.

@@ -132,6 +132,22 @@ fn what_makes_no_sense_or_is_not_there_is_told_before_anything_is_done() {
 }
 
 #[test]
+fn whoever_has_papo_running_is_told_to_send_from_there() {
+    let ana = Options::new("ana").start();
+    ana.wait_for("ready", |_| true);
+    let (_place, path) = place(5);
+    for (task, said) in [
+        (send(ana.options(), &path, "bia"), "another papo uses"),
+        (send(ana.options(), &path, "bia"), "type /send bia PATH there"),
+        (ana.options().with(&["receive"]), "type /accept there"),
+    ] {
+        let mut run = started(task.plain());
+        assert_eq!(run.wait_code(), 1);
+        assert!(run.story().contains(said) && run.story().contains("--data"), "{}", run.story());
+    }
+}
+
+#[test]
 fn whoever_is_interrupted_starts_the_same_again_and_it_goes_on() {
     let lan = LanPort::choose();
     let (_place, path) = place(40 * MB);
