@@ -84,7 +84,10 @@ impl Names {
             parent => self.directories.get(parent).ok_or(BadPath)?.as_str(),
         };
         let mut name = harmless(component)?;
-        let look = |name: &str| name.nfkc().flat_map(char::to_lowercase).nfkc().collect::<String>();
+        // Both ways, for file systems compare some letters by the one and some by the other: `ς` with `Σ`, `ß` with `SS`.
+        let folded =
+            |name: &str| name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect::<String>();
+        let look = |name: &str| folded(name).nfkc().collect::<String>();
         let mut key = (parent.to_owned(), look(&name));
         if self.looks.contains_key(&key) {
             // Numbers of one look rise, so that many names with one look take no longer than others.
@@ -203,6 +206,8 @@ mod tests {
             3,
         );
         check_tree(&[("é", false), ("e\u{301}", false)], &["é", "e\u{301} (1)"], 1);
+        check_tree(&[("Σς", false), ("σσ", false)], &["Σς", "σσ (1)"], 1);
+        check_tree(&[("groß", true), ("GROSS", false), ("groß/x", false)], &["groß", "GROSS (1)", "groß/x"], 1);
         check_tree(&[("a?", false), ("a\u{1b}", false), ("a_", false)], &["a?", "a_", "a_ (1)"], 2);
         let long = "x".repeat(FILE_NAME_BYTES_MAX);
         let upper = long.to_uppercase();
