@@ -12,7 +12,10 @@ use papo_proto::{
         change::Realm,
         interface::{Phase, Target},
     },
-    wire::transfer::{AHEAD_BYTES_MAX, CHUNK_BYTES_MAX, Hash, Reason},
+    wire::{
+        peer::Scope,
+        transfer::{AHEAD_BYTES_MAX, CHUNK_BYTES_MAX, Hash, Reason},
+    },
 };
 use sha2::{Digest as _, Sha256};
 use world::{
@@ -141,6 +144,26 @@ fn to_a_room_goes_one_for_each_member_and_waits_for_who_is_away() {
     }
     assert_eq!(world.arrived(ana), 2);
 }
+#[test]
+fn what_comes_from_someone_who_is_not_in_the_room_is_not_told_as_sent_to_it() {
+    let (mut world, _, [ana, bia, caio]) = in_a_room(["ana", "bia", "caio"]);
+    world.kill(bia);
+    world.files(caio).put_file("/home/x", b"oi", false);
+    world.send(caio, sala(), "/home/x");
+    world.done(caio, Request::Leave { room: name("sala") });
+    world.restart_by_key(bia);
+    world.pass(Duration::from_secs(60));
+    let told = |world: &World, node| {
+        let told = world.notices(node).iter().filter_map(|notice| match notice {
+            Notice::Offer { room, scope, .. } => Some((room.clone(), *scope)),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&world, ana), [(Some(name("sala")), None)]);
+    assert_eq!(told(&world, bia), [(None, Some(Scope::Private))]);
+}
+
 
 #[test]
 fn to_all_goes_one_for_each_who_is_linked() {

@@ -171,13 +171,17 @@ impl Peer {
     pub(super) fn tell_offer(&mut self, number: u64, accepted: bool) {
         let Some(live) = self.transfers.all.get(&number) else { return };
         let offer = &live.kept.offer;
+        let from = self.person_with(&live.kept.with);
         let (room, scope) = match offer.audience {
             Audience::Private => (None, Some(Scope::Private)),
             Audience::All => (None, Some(Scope::All)),
-            Audience::Room(id) => match self.rooms.get(&id) {
-                Some(room) => (Some(room.record.name.clone()), None),
-                None => (None, Some(Scope::Private)),
-            },
+            // Anyone can say so; it is told of those who are in the room.
+            Audience::Room(id) => {
+                match self.rooms.get(&id).filter(|room| from.as_ref().is_some_and(|from| room.has(from))) {
+                    Some(room) => (Some(room.record.name.clone()), None),
+                    None => (None, Some(Scope::Private)),
+                }
+            }
         };
         let notice = Notice::Offer {
             transfer: number,
