@@ -287,6 +287,27 @@ fn either_end_holds_it_and_lets_it_go_on_over_links_and_restarts() {
     for by_receiver in [true, false] {
         let (mut world, ana, bia, transfer) = running();
         let node = if by_receiver { bia } else { ana };
+#[test]
+fn what_is_held_before_it_is_taken_goes_on_when_it_is_let_go() {
+    for relink in [false, true] {
+        let (mut world, ana, bia) = linked();
+        world.files(ana).put_file("/home/x", b"oi", false);
+        world.send(ana, user("bia"), "/home/x");
+        world.done(ana, Request::Pause { transfer: 1 });
+        assert_eq!(world.phases(bia), [Phase::Offered]);
+        world.accept(bia);
+        assert_eq!(world.phases(bia), [Phase::Paused { here: false, there: true }]);
+        assert_eq!(world.files(bia).kept().count(), 0);
+        if relink {
+            world.cut_between(ana, bia);
+            world.settle();
+            world.link(ana, bia);
+        }
+        world.done(ana, Request::Resume { transfer: 1 });
+        assert_eq!((world.arrived(ana), world.received(bia).len()), (1, 1));
+    }
+}
+
         world.done(node, Request::Pause { transfer });
         world.settle();
         let paused = |here| vec![Phase::Paused { here, there: !here }];

@@ -260,13 +260,16 @@ impl Peer {
     fn on_pause(&mut self, key: &Key, transfer: TransferId, paused: bool) {
         let Some(number) = self.transfers.by_id.get(&(*key, transfer)).copied() else { return };
         let Some(live) = self.transfers.live_mut(number) else { return };
-        if live.is_offer() || live.paused_there == paused {
+        if live.paused_there == paused {
             return;
         }
         live.paused_there = paused;
-        let user = live.kept.user.clone();
-        self.note(Note::TransferPaused { transfer: number, user, paused });
-        self.on_pause_changed(number);
+        // Of what is undecided, the person need not know it.
+        if !live.is_offer() {
+            let user = live.kept.user.clone();
+            self.note(Note::TransferPaused { transfer: number, user, paused });
+            self.on_pause_changed(number);
+        }
     }
 
     fn on_refuse(&mut self, key: &Key, transfer: TransferId, reason: Reason) {

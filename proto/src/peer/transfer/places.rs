@@ -16,7 +16,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Live, Run, Transfers, incoming::Finish};
+use super::{Live, Run, Transfers};
 use crate::{
     identity::Key,
     limits::{Limits, ms},
@@ -128,7 +128,7 @@ impl Live {
             Run::Scanning(_) | Run::Opening(..) => Some(Hold::Working),
             Run::Sending(sending) if !sending.is_compared() => Some(Hold::Working),
             Run::Sending(_) => Some(Hold::Moving(self.moved)),
-            Run::Receiving(receiving) if receiving.finish != Finish::Not => Some(Hold::Firm),
+            Run::Receiving(_) if self.is_finishing() => Some(Hold::Firm),
             Run::Receiving(receiving) if receiving.stream.is_none() || receiving.is_opening() => Some(Hold::Working),
             Run::Receiving(_) => Some(Hold::Moving(self.moved)),
         }
