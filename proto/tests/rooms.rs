@@ -178,15 +178,7 @@ fn a_newcomer_hears_at_once_though_it_does_not_know_what_was_said_before() {
 #[test]
 fn a_login_from_another_device_replaces_the_session_and_the_changed_key_blocks_until_it_is_trusted() {
     let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
-    let address = world.listens_at(tracker);
-    let phone = world.peer_with(50, "bia", |start| {
-        start.tracker = Some(papo_proto::peer::interface::TrackerAddress {
-            host: address.ip().to_string(),
-            port: address.port(),
-            key: Some(identity(100).key()),
-        });
-        start.credentials = Some(credentials("bia", "secret", false));
-    });
+    let phone = world.new_device(50, "bia", tracker);
     assert!(world.notices(bia).contains(&Notice::Note(Note::Replaced)));
     assert!(world.notices(bia).contains(&Notice::LoggedOut));
     world.pass(A_WHILE);

@@ -9,7 +9,6 @@ use papo_proto::{
     limits::Limits,
     peer::{
         Note, Notice, Problem, Request,
-        change::Realm,
         interface::{Phase, Target},
     },
     wire::{
@@ -144,6 +143,7 @@ fn to_a_room_goes_one_for_each_member_and_waits_for_who_is_away() {
     }
     assert_eq!(world.arrived(ana), 2);
 }
+
 #[test]
 fn what_comes_from_someone_who_is_not_in_the_room_is_not_told_as_sent_to_it() {
     let (mut world, _, [ana, bia, caio]) = in_a_room(["ana", "bia", "caio"]);
@@ -164,7 +164,6 @@ fn what_comes_from_someone_who_is_not_in_the_room_is_not_told_as_sent_to_it() {
     assert_eq!(told(&world, bia), [(None, Some(Scope::Private))]);
 }
 
-
 #[test]
 fn to_all_goes_one_for_each_who_is_linked() {
     let (mut world, ana, bia) = linked();
@@ -181,39 +180,6 @@ fn to_all_goes_one_for_each_who_is_linked() {
         world.problem(davi, Request::Send { to: Target::All, path: "/home/x".to_owned() }),
         Problem::NobodyLinked
     );
-}
-
-#[test]
-fn what_verified_people_send_is_accepted_by_itself_and_may_not_be_executed() {
-    let mut world = World::default();
-    let ana = world.peer(1, "ana");
-    let verified = world.key(ana);
-    let bia = world.peer_with(2, "bia", |start| {
-        start.auto_accept = true;
-        start.state.pins = vec![(Realm::Lan, name("ana"), verified)];
-        start.state.verified = vec![verified];
-    });
-    let caio = world.peer(3, "caio");
-    world.link(ana, bia);
-    world.link(caio, bia);
-    for (from, path) in [(ana, "/home/a"), (caio, "/home/c")] {
-        world.files(from).put_file(path, b"#!", true);
-        world.send(from, user("bia"), path);
-    }
-    assert_eq!(world.files(bia).received_as("a"), [(String::new(), file(b"#!"))]);
-    assert_eq!(world.received(bia).len(), 1, "whoever is not verified is decided upon");
-    let accepted = world.notices(bia).iter().filter_map(|notice| match notice {
-        Notice::Offer { accepted, .. } => Some(*accepted),
-        _ => None,
-    });
-    assert_eq!(accepted.collect::<Vec<_>>(), [true, false]);
-    // Without room it is left to the person.
-    world.files(bia).set_free(1);
-    world.send(ana, user("bia"), "/home/a");
-    assert!(matches!(
-        world.notices(bia),
-        [.., Notice::Offer { accepted: false, .. }, Notice::Failed(Problem::NoSpace { .. })]
-    ));
 }
 
 #[test]
@@ -287,27 +253,6 @@ fn either_end_holds_it_and_lets_it_go_on_over_links_and_restarts() {
     for by_receiver in [true, false] {
         let (mut world, ana, bia, transfer) = running();
         let node = if by_receiver { bia } else { ana };
-#[test]
-fn what_is_held_before_it_is_taken_goes_on_when_it_is_let_go() {
-    for relink in [false, true] {
-        let (mut world, ana, bia) = linked();
-        world.files(ana).put_file("/home/x", b"oi", false);
-        world.send(ana, user("bia"), "/home/x");
-        world.done(ana, Request::Pause { transfer: 1 });
-        assert_eq!(world.phases(bia), [Phase::Offered]);
-        world.accept(bia);
-        assert_eq!(world.phases(bia), [Phase::Paused { here: false, there: true }]);
-        assert_eq!(world.files(bia).kept().count(), 0);
-        if relink {
-            world.cut_between(ana, bia);
-            world.settle();
-            world.link(ana, bia);
-        }
-        world.done(ana, Request::Resume { transfer: 1 });
-        assert_eq!((world.arrived(ana), world.received(bia).len()), (1, 1));
-    }
-}
-
         world.done(node, Request::Pause { transfer });
         world.settle();
         let paused = |here| vec![Phase::Paused { here, there: !here }];
@@ -340,6 +285,27 @@ fn who_holds_it_at_both_ends_is_waited_for() {
     whole(&mut world, bia);
     let notes = world.notices(ana).iter().filter(|notice| matches!(notice, Notice::Note(Note::TransferPaused { .. })));
     assert_eq!(notes.count(), 2);
+}
+
+#[test]
+fn what_is_held_before_it_is_taken_goes_on_when_it_is_let_go() {
+    for relink in [false, true] {
+        let (mut world, ana, bia) = linked();
+        world.files(ana).put_file("/home/x", b"oi", false);
+        world.send(ana, user("bia"), "/home/x");
+        world.done(ana, Request::Pause { transfer: 1 });
+        assert_eq!(world.phases(bia), [Phase::Offered]);
+        world.accept(bia);
+        assert_eq!(world.phases(bia), [Phase::Paused { here: false, there: true }]);
+        assert_eq!(world.files(bia).kept().count(), 0);
+        if relink {
+            world.cut_between(ana, bia);
+            world.settle();
+            world.link(ana, bia);
+        }
+        world.done(ana, Request::Resume { transfer: 1 });
+        assert_eq!((world.arrived(ana), world.received(bia).len()), (1, 1));
+    }
 }
 
 #[test]
@@ -596,4 +562,63 @@ fn nothing_is_said_of_a_transfer_before_it_is_kept() {
     world.stall_disk(bia, false);
     assert_eq!(world.arrived(ana), 1);
     assert!(matches!(world.state(bia).transfers[..], [_]));
+}
+
+#[test]
+fn small_files_cost_no_round_trip_each() {
+    let said = |count: usize| {
+        let (mut world, ana, bia) = linked();
+        world.files(ana).put_directory("/home/many");
+        for number in 0..count {
+            world.files(ana).put_file(&format!("/home/many/{number}"), b"x", false);
+        }
+        world.send(ana, user("bia"), "/home/many");
+        let before = world.sent(bia);
+        world.accept(bia);
+        assert_eq!(world.files(bia).received_as("many").len(), count + 1);
+        world.sent(bia) - before
+    };
+    let (one, many) = (said(1), said(3_000));
+    assert!(many < one + 200, "the receiver says {one} bytes for one file, and {many} for 3000");
+}
+
+#[test]
+fn manifests_that_are_received_at_once_are_no_longer_together_than_the_limit() {
+    let most = |manifests_bytes_max: usize| {
+        let mut world = World::default();
+        let ana = world.peer(1, "ana");
+        let limits = Limits { manifests_bytes_max, manifest_bytes_max: 1_000, ..Limits::DEFAULT };
+        let bia = world.peer_with(2, "bia", |start| start.limits = limits);
+        world.link(ana, bia);
+        for number in 0..3 {
+            world.files(ana).put_directory(&format!("/home/{number}"));
+            // An entry of 3 bytes, its path and its size: 12 bytes.
+            world.files(ana).put_file(&format!("/home/{number}/x"), &content(MIB), false);
+            world.send(ana, user("bia"), &format!("/home/{number}"));
+        }
+        for transfer in 1..=3 {
+            world.ask_unsettled(bia, Request::Accept { transfer });
+        }
+        let mut most = 0;
+        while world.settle_some(1) {
+            most = most.max(world.files(bia).open());
+        }
+        assert_eq!(world.received(bia).len(), 3);
+        most
+    };
+    assert_eq!([most(11), most(23), most(24), most(35), most(36)], [1, 1, 2, 2, 3]);
+}
+
+#[test]
+fn no_more_is_looked_at_at_once_than_the_limit() {
+    let (mut world, ana, _) = linked();
+    world.files(ana).put_file("/home/x", b"oi", false);
+    world.stall_files(ana, true);
+    let send = || Request::Send { to: user("bia"), path: "/home/x".to_owned() };
+    let max = Limits::DEFAULT.transfers_running_max;
+    let asked = (0..max).map(|_| world.ask(ana, send())).collect::<Vec<_>>();
+    assert_eq!(world.problem(ana, send()), Problem::TooManyRequests);
+    world.stall_files(ana, false);
+    assert!(asked.iter().all(|token| world.outcome(ana, *token) == Some(None)));
+    world.send(ana, user("bia"), "/home/x");
 }

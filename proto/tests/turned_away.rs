@@ -6,18 +6,13 @@ use std::time::Duration;
 
 use papo_proto::peer::Request;
 use world::{
-    NodeId, World, credentials,
+    World, credentials,
     host::{in_a_room, sala, user},
     name,
 };
 
 /// As long as it takes to be back after anything.
 const A_WHILE: Duration = Duration::from_secs(40);
-
-/// Another device of an account, with a key of its own.
-fn new_device(world: &mut World, number: u8, text: &str, tracker: NodeId) -> NodeId {
-    world.member_with(number, text, tracker, |start| start.credentials = Some(credentials(text, "secret", false)))
-}
 
 #[test]
 fn a_link_that_was_ended_on_purpose_is_not_dialled_again_when_its_other_end_comes_back() {
@@ -55,12 +50,12 @@ fn a_key_that_is_trusted_is_dialled_whatever_the_former_one_wanted() {
     let (mut world, tracker, [ana, bia]) = in_a_room(["ana", "bia"]);
     // Bia does not accept ana's new key, and tells it to stay away.
     world.kill(ana);
-    let ana = new_device(&mut world, 11, "ana", tracker);
+    let ana = world.new_device(11, "ana", tracker);
     world.pass(A_WHILE);
     world.say_later(ana, sala(), "1");
     // Bia has a new device, too, and knows nothing of that.
     world.kill(bia);
-    let bia = new_device(&mut world, 12, "bia", tracker);
+    let bia = world.new_device(12, "bia", tracker);
     world.pass(A_WHILE);
     world.done(ana, Request::Trust { user: name("bia") });
     world.pass(A_WHILE);
@@ -109,7 +104,7 @@ fn who_was_turned_away_for_its_new_key_is_called_when_that_is_trusted() {
     let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
     world.done(bia, Request::Whois { user: name("ana") });
     world.kill(ana);
-    let ana = new_device(&mut world, 11, "ana", tracker);
+    let ana = world.new_device(11, "ana", tracker);
     world.done(bia, Request::Whois { user: name("ana") });
     world.say_later(ana, user("bia"), "1");
     world.pass(A_WHILE);

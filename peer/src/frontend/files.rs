@@ -147,9 +147,9 @@ pub(crate) fn received(from: &Name, path: &str, renamed: u64, summary: &Summary)
 }
 
 /// Something was received elsewhere.
-pub(crate) fn sent(to: &Name, name: &str, summary: &Summary) -> String {
+pub(crate) fn sent(to: &Name, name: &str, skipped: u64, summary: &Summary) -> String {
     let sent = format!("{to} has {} ({})", quoted(name), like(summary));
-    match summary.passed_over {
+    match skipped {
         0 => sent,
         1 => format!("{sent}; one link or special file was left out"),
         count => format!("{sent}; {count} links or special files were left out"),
@@ -178,6 +178,9 @@ fn why(user: &Name, reason: Reason, incoming: bool, by_us: bool) -> String {
         (Reason::Invalid, true) => format!("what {user} sent is not what was promised, or not allowed"),
         (Reason::Invalid, false) => format!("{user} does not take something like that"),
         (Reason::Mismatch, _) => "what arrived is not what was sent".to_owned(),
+        (Reason::OtherKey, true) if incoming => format!("it came from a key that {user} has no longer"),
+        (Reason::OtherKey, true) => format!("{user} has another key now, and is offered it anew"),
+        (Reason::OtherKey, false) => format!("{user} has accepted another key for you"),
     }
 }
 
@@ -287,14 +290,14 @@ mod tests {
     fn a_summary_tells_size_time_rate_and_what_is_not_as_it_was() {
         let bia = Name::new("bia").expect("valid");
         let moved = Some((4_000_000, Duration::from_secs(2)));
-        let summary = Summary { bytes: 5_000_000, moved, passed_over: 0 };
+        let summary = Summary { bytes: 5_000_000, moved };
         assert_eq!(received(&bia, "/r/x", 0, &summary), "received “/r/x” from bia (5.0 MB in 0:02, 2.0 MB/s)");
-        let quick = Summary { moved: Some((5, Duration::from_millis(999))), bytes: 5, passed_over: 0 };
+        let quick = Summary { moved: Some((5, Duration::from_millis(999))), bytes: 5 };
         assert_eq!(received(&bia, "/r/x", 0, &quick), "received “/r/x” from bia (5 bytes)");
         let unknown = Summary { bytes: 5, ..Summary::default() };
         let renamed = received(&bia, "/r/x", 2, &unknown);
         assert_eq!(renamed, "received “/r/x” from bia (5 bytes); 2 names were changed, for they were not safe");
-        let left_out = Summary { passed_over: 1, ..unknown };
-        assert_eq!(sent(&bia, "x", &left_out), "bia has “x” (5 bytes); one link or special file was left out");
+        assert_eq!(sent(&bia, "x", 0, &unknown), "bia has “x” (5 bytes)");
+        assert_eq!(sent(&bia, "x", 1, &unknown), "bia has “x” (5 bytes); one link or special file was left out");
     }
 }

@@ -99,9 +99,9 @@ fn files(called: &str) -> Vec<Event> {
         phase: Phase::Running,
     };
     let label = Some(Label { incoming: false, user: user.clone(), name: name.clone() });
-    let sent = Notice::Sent { transfer: 7, to: to.clone(), name: name.clone() };
+    let sent = Notice::Sent { transfer: 7, to: to.clone(), name: name.clone(), skipped: 2 };
     let mut all = vec![
-        Event::Arrived { notice: sent.clone(), summary: Summary { passed_over: 2, ..Summary::default() } },
+        Event::Arrived { notice: sent.clone(), summary: Summary::default() },
         Event::Progress(Moving { transfer: 7, label, done: 3, total: 9, rate: 1 }),
     ];
     let notices = [

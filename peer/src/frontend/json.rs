@@ -135,8 +135,8 @@ fn notice(notice: &Notice) -> Option<Value> {
             "event": "received", "transfer": transfer, "path": path, "sha256": sha256, "from": from,
             "renamed": renamed,
         }),
-        Notice::Sent { transfer, to, name } => {
-            json!({ "event": "sent", "transfer": transfer, "to": to, "name": name })
+        Notice::Sent { transfer, to, name, skipped } => {
+            json!({ "event": "sent", "transfer": transfer, "to": to, "name": name, "skipped": skipped })
         }
         Notice::TransferEnded { transfer, incoming, user, name, reason, by_us } => json!({
             "event": "transfer_ended", "transfer": transfer, "incoming": incoming, "user": user, "name": name,

@@ -220,8 +220,8 @@ fn files_have_the_events_that_scripts_rely_on() {
     );
     check(received(), &expected);
     super::tests::check(&Event::Arrived { notice: received(), summary: Summary::default() }, &expected);
-    let sent = r#"{"event":"sent","transfer":8,"to":"bia","name":"film.mkv"}"#;
-    check(Notice::Sent { transfer: 8, to: bia(), name: film() }, sent);
+    let sent = r#"{"event":"sent","transfer":8,"to":"bia","name":"film.mkv","skipped":2}"#;
+    check(Notice::Sent { transfer: 8, to: bia(), name: film(), skipped: 2 }, sent);
     check(
         Notice::TransferEnded {
             transfer: 7,

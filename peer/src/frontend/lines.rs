@@ -154,7 +154,7 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
 fn of_arrived(notice: &Notice, summary: &Summary) -> Vec<Shown> {
     let sentence = match notice {
         Notice::Received { from, path, renamed, .. } => files::received(from, path, *renamed, summary),
-        Notice::Sent { to, name, .. } => files::sent(to, name, summary),
+        Notice::Sent { to, name, skipped, .. } => files::sent(to, name, *skipped, summary),
         _ => return Vec::new(),
     };
     vec![Shown::Notice(one(sentence))]

@@ -12,7 +12,7 @@ use std::{
 
 use papo_proto::{
     names::Name,
-    peer::{Note, Notice, interface::Phase},
+    peer::{Notice, interface::Phase},
 };
 
 use super::event::Event;
@@ -30,14 +30,11 @@ const STEP: u64 = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Transfers {
     known: BTreeMap<u64, Transfer>,
-    /// What was passed over in a directory that is about to be offered.
-    passed_over: Option<(String, u64)>,
 }
 
 #[derive(Debug)]
 struct Transfer {
     label: Option<Label>,
-    passed_over: u64,
     total: u64,
     /// When it was heard of how far it is, the first time in this run, and how far it was.
     began: Option<(Instant, u64)>,
@@ -80,8 +77,6 @@ pub(crate) struct Summary {
     pub(crate) bytes: u64,
     /// How much of that was moved since this program was started, and how long it took; where that can be known.
     pub(crate) moved: Option<(u64, Duration)>,
-    /// How much of a directory was passed over.
-    pub(crate) passed_over: u64,
 }
 
 impl Moving {
@@ -122,15 +117,13 @@ impl Transfers {
                 self.label(*transfer, true, from, name, *size);
             }
             Notice::Offered { transfer, to, name, size, .. } => {
-                let passed_over = self.passed_over.as_ref().filter(|(of, _)| of == name).map_or(0, |(_, count)| *count);
-                self.label(*transfer, false, to, name, *size).passed_over = passed_over;
+                self.label(*transfer, false, to, name, *size);
             }
             Notice::Transfers { rows } => {
                 for row in rows.iter().filter(|row| row.phase != Phase::Offered || row.incoming) {
                     self.label(row.transfer, row.incoming, &row.user, &row.name, row.total);
                 }
             }
-            Notice::Note(Note::Skipped { name, skipped }) => self.passed_over = Some((name.clone(), skipped.count)),
             Notice::Progress { transfer, done, total } => self.entry(*transfer).progress(now, *done, *total),
             Notice::Received { transfer, .. } | Notice::Sent { transfer, .. } => {
                 return self.known.remove(transfer).map(|transfer| transfer.summary(now));
@@ -144,7 +137,6 @@ impl Transfers {
     fn entry(&mut self, transfer: u64) -> &mut Transfer {
         self.known.entry(transfer).or_insert_with(|| Transfer {
             label: None,
-            passed_over: 0,
             total: 0,
             began: None,
             lately: VecDeque::new(),
@@ -152,11 +144,10 @@ impl Transfers {
         })
     }
 
-    fn label(&mut self, transfer: u64, incoming: bool, user: &Name, name: &str, total: u64) -> &mut Transfer {
+    fn label(&mut self, transfer: u64, incoming: bool, user: &Name, name: &str, total: u64) {
         let entry = self.entry(transfer);
         entry.label = Some(Label { incoming, user: user.clone(), name: name.to_owned() });
         entry.total = total;
-        entry
     }
 
     /// How far a transfer is, if that is to be told.
@@ -203,7 +194,7 @@ impl Transfer {
 
     fn summary(&self, now: Instant) -> Summary {
         let moved = self.began.map(|(at, from)| (self.total.saturating_sub(from), now.duration_since(at)));
-        Summary { bytes: self.total, moved, passed_over: self.passed_over }
+        Summary { bytes: self.total, moved }
     }
 }
 
@@ -217,7 +208,7 @@ pub(crate) fn rate(bytes: u64, time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use papo_proto::{disk::Skipped, wire::transfer::Hash};
+    use papo_proto::wire::transfer::Hash;
 
     use super::*;
 
@@ -237,7 +228,7 @@ mod tests {
     }
 
     fn sent(transfer: u64) -> Notice {
-        Notice::Sent { transfer, to: name("bia"), name: "fotos".to_owned() }
+        Notice::Sent { transfer, to: name("bia"), name: "fotos".to_owned(), skipped: 0 }
     }
 
     struct Clock(Instant, Transfers);
@@ -310,10 +301,8 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_tells_what_was_moved_in_this_run_and_what_was_passed_over() {
+    fn a_summary_tells_what_was_moved_in_this_run() {
         let mut clock = Clock::new();
-        let skipped = Skipped { count: 3, named: Vec::new() };
-        clock.at(0, Notice::Note(Note::Skipped { name: "fotos".to_owned(), skipped }));
         clock.at(0, offered(7, 5 * MB));
         clock.at(1000, progress(7, 2 * MB, 5 * MB));
         clock.at(3000, progress(7, 5 * MB, 5 * MB));
@@ -322,7 +311,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let moved = Some((3 * MB, Duration::from_secs(3)));
-        assert_eq!(summary(clock.at(4000, sent(7))), Summary { bytes: 5 * MB, moved, passed_over: 3 });
+        assert_eq!(summary(clock.at(4000, sent(7))), Summary { bytes: 5 * MB, moved });
         assert_eq!(summary(clock.at(4000, sent(7))), Summary::default(), "nothing was known of it");
         let received = Notice::Received {
             transfer: 9,

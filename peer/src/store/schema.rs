@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5061_706f;
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What makes each format from the one before; the first from an empty database. A step that was released never changes.
-pub(super) const STEPS: [&str; 3] = [CONVERSATIONS, TRANSFERS, ABOUT];
+pub(super) const STEPS: [&str; 4] = [CONVERSATIONS, TRANSFERS, ABOUT, SKIPPED];
 
 const CONVERSATIONS: &str = "
 -- The number of this peer's logs, drawn once.
@@ -81,4 +81,9 @@ const ABOUT: &str = "
 ALTER TABLE self ADD COLUMN status TEXT NOT NULL DEFAULT 'online';
 ALTER TABLE self ADD COLUMN status_text TEXT NOT NULL DEFAULT '';
 ALTER TABLE self ADD COLUMN profile TEXT NOT NULL DEFAULT '';
+";
+
+const SKIPPED: &str = "
+-- How much of what goes from this peer is not sent: links, special files and the like.
+ALTER TABLE transfers ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
 ";

@@ -82,7 +82,7 @@ fn transfer(number: u64, way: Way) -> Transfer {
 }
 
 fn outgoing() -> Way {
-    Way::Outgoing { path: "/home/ana/fotos".to_owned(), scanned: Hash([4; 32]), ended: None }
+    Way::Outgoing { path: "/home/ana/fotos".to_owned(), scanned: Hash([4; 32]), skipped: 3, ended: None }
 }
 
 fn open(directory: &std::path::Path) -> PeerStore {
@@ -412,7 +412,10 @@ fn the_store_agrees_with_the_state_about_transfers_both_ways_from_the_offer_to_t
         offered(2, Way::Incoming(Arrival::Offered)),
         offered(3, Way::Incoming(half_way)),
         offered(4, Way::Incoming(Arrival::Ended(Some(Reason::Busy)))),
-        offered(5, Way::Outgoing { path: "/x".to_owned(), scanned: Hash([5; 32]), ended: Some(Reason::Changed) }),
+        offered(
+            5,
+            Way::Outgoing { path: "/x".to_owned(), scanned: Hash([5; 32]), skipped: 0, ended: Some(Reason::OtherKey) },
+        ),
         Change::TransferPaused { transfer: 1, paused: true },
         // What is not accepted has neither manifest nor hash.
         Change::TransferManifest { transfer: 2, bytes: vec![0; 3] },
@@ -476,6 +479,30 @@ fn a_database_of_the_first_format_is_brought_up_to_this_one_and_loses_nothing() 
     assert_eq!(store.load(10, 0).expect("loads").transfers, [transfer(1, outgoing())]);
     let version = store.connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
     assert_eq!(version.expect("reads"), super::schema::VERSION);
+}
+
+#[test]
+fn of_a_transfer_of_the_second_format_nothing_was_left_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old = rusqlite::Connection::open(directory.path().join("peer.sqlite")).expect("opens");
+    old.execute_batch(&super::schema::STEPS[..2].concat()).expect("SQL");
+    let insert = format!(
+        "INSERT INTO self VALUES (5);
+         INSERT INTO transfers (number, id, peer, user, name, tree, executable, size, files, manifest, audience, paused,
+                                path, scanned)
+         VALUES (3, '{}', '{}', 'Bia', 'x', 0, 0, 1, 1, 0, 'private', 0, '/x', '{}');",
+        "03".repeat(16),
+        "07".repeat(32),
+        "04".repeat(32)
+    );
+    old.execute_batch(&insert).expect("SQL");
+    old.pragma_update(None, "application_id", super::schema::APPLICATION_ID).expect("writes");
+    old.pragma_update(None, "user_version", 2).expect("writes");
+    drop(old);
+    let state = open(directory.path()).load(10, 0).expect("loads");
+    assert_eq!((state.transfers.len(), state.transfers_numbered), (1, 3));
+    let way = Way::Outgoing { path: "/x".to_owned(), scanned: Hash([4; 32]), skipped: 0, ended: None };
+    assert_eq!((state.transfers[0].number, &state.transfers[0].way), (3, &way));
 }
 
 #[test]

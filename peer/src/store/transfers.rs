@@ -35,6 +35,7 @@ const fn reason_word(reason: Reason) -> &'static str {
         Reason::Failed => "failed",
         Reason::Invalid => "invalid",
         Reason::Mismatch => "mismatch",
+        Reason::OtherKey => "other_key",
     }
 }
 
@@ -116,10 +117,10 @@ fn insert(to: &Transaction<'_>, transfer: &Transfer) -> Result<()> {
         ],
     )?;
     match way {
-        Way::Outgoing { path, scanned, ended } => run(
+        Way::Outgoing { path, scanned, skipped, ended } => run(
             to,
-            "UPDATE transfers SET path = ?2, scanned = ?3, reason = ?4 WHERE number = ?1",
-            params![number.cast_signed(), path, scanned.to_string(), ended.map(reason_word)],
+            "UPDATE transfers SET path = ?2, scanned = ?3, skipped = ?4, reason = ?5 WHERE number = ?1",
+            params![number.cast_signed(), path, scanned.to_string(), skipped.cast_signed(), ended.map(reason_word)],
         ),
         Way::Incoming(arrival) => {
             let (state, keeps, manifest, whole, reason) = match arrival {
@@ -152,7 +153,7 @@ fn insert(to: &Transaction<'_>, transfer: &Transfer) -> Result<()> {
 pub(super) fn load(from: &Connection) -> Loaded<Vec<Transfer>> {
     let sql = "
         SELECT number, id, peer, user, name, tree, executable, size, files, manifest, audience, paused, path, scanned,
-               state, keeps_executable, whole, reason
+               state, keeps_executable, whole, reason, skipped
         FROM transfers ORDER BY number";
     rows(from, sql, &[], |row| transfer(from, row))
 }
@@ -194,7 +195,12 @@ fn way(from: &Connection, number: u64, row: &Row<'_>) -> Loaded<Way> {
         None => None,
     };
     Ok(match row.get::<_, Option<String>>(14)?.as_deref() {
-        None => Way::Outgoing { path: text(row, 12)?, scanned: Hash(hash(row, 13)?), ended: reason },
+        None => Way::Outgoing {
+            path: text(row, 12)?,
+            scanned: Hash(hash(row, 13)?),
+            skipped: unsigned(row, 18)?,
+            ended: reason,
+        },
         Some(OFFERED) => Way::Incoming(Arrival::Offered),
         Some(ACCEPTED) => {
             let parts = rows(

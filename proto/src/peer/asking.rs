@@ -397,6 +397,7 @@ impl Peer {
             self.adopt_link(now, &id, new);
             if let Some(conn) = self.links.up(&new) {
                 self.send_waiting(conn);
+                self.offer_all(conn, &new);
             }
         } else if !self.people.is_verified(&key) {
             self.people.set_verified(key);

@@ -240,6 +240,9 @@ pub enum Way {
         path: String,
         /// SHA-256 over what a scan gave: it is offered as long as another scan gives the same.
         scanned: Hash,
+        /// How much of it is not sent: links, special files and the like.
+        #[serde(default)]
+        skipped: u64,
         /// Why it ended, where the receiver has not confirmed that.
         ended: Option<Reason>,
     },

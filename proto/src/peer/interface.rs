@@ -612,6 +612,8 @@ pub enum Notice {
         to: Name,
         /// What it is called.
         name: String,
+        /// How much of it was not sent: links, special files and the like.
+        skipped: u64,
     },
     /// A transfer has ended, and nothing of it is kept.
     TransferEnded {

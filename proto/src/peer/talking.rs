@@ -374,6 +374,7 @@ impl Peer {
         }
         self.outbox.move_receiver(&old, new);
         self.changes.push(Change::ReceiverMoved { from: old, to: new });
+        self.renew_transfers(&old, new);
     }
 
     /// Entries of that author that wait for their turn are not shown any more; they may come again.

@@ -188,6 +188,8 @@ wire_choice! {
         6 = Invalid,
         /// What arrived has another hash than what was sent.
         7 = Mismatch,
+        /// The person whose key this was has another one now.
+        8 = OtherKey,
     }
 }
 

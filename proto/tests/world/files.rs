@@ -13,7 +13,7 @@ use papo_proto::{
     wire::transfer::Reason,
 };
 
-use super::{NodeId, Step, World, host::user};
+use super::{Kind, NodeId, Step, World, host::user};
 
 /// Two who are linked, Ana and Bia.
 pub fn linked() -> (World, NodeId, NodeId) {
@@ -121,9 +121,11 @@ impl World {
 
     /// Puts a file at Ana's, and offers it to Bia, who takes it as soon as the world comes to rest.
     pub fn send_and_accept(&mut self, ana: NodeId, bia: NodeId, name: &str, bytes: &[u8]) {
+        let Kind::Peer { start, .. } = &self.nodes[bia].kind else { panic!("not a peer") };
+        let to = Target::User(start.name.clone());
         let path = format!("/home/{name}");
         self.files(ana).put_file(&path, bytes, false);
-        self.send(ana, user("bia"), &path);
+        self.send(ana, to, &path);
         let transfer = self.offer(bia);
         self.ask_unsettled(bia, Request::Accept { transfer });
     }

@@ -118,6 +118,11 @@ impl World {
         })
     }
 
+    /// Adds another device of an account, with a key of its own.
+    pub fn new_device(&mut self, number: u8, text: &str, tracker: NodeId) -> NodeId {
+        self.member_with(number, text, tracker, |start| start.credentials = Some(credentials(text, "secret", false)))
+    }
+
     /// Adds a peer whose start is changed first.
     pub fn peer_with(&mut self, number: u8, text: &str, change: impl FnOnce(&mut peer::Start)) -> NodeId {
         let listen = "127.0.0.1:0".parse().expect("an address");

@@ -34,7 +34,7 @@ fn offered() -> Stage {
 
 fn transfer(stage: &Stage, person: PersonId, with: PersonId) -> Transfer {
     let way = match person {
-        0 => Way::Outgoing { path: format!("/{NAME}"), scanned: Hash([1; 32]), ended: None },
+        0 => Way::Outgoing { path: format!("/{NAME}"), scanned: Hash([1; 32]), skipped: 0, ended: None },
         _ => Way::Incoming(Arrival::Offered),
     };
     let offer = Offer {
@@ -62,7 +62,7 @@ fn received(stage: &mut Stage) {
 
 fn sent(stage: &mut Stage) {
     let to = stage.name(1);
-    stage.told(0, Notice::Sent { transfer: 1, to, name: NAME.to_owned() });
+    stage.told(0, Notice::Sent { transfer: 1, to, name: NAME.to_owned(), skipped: 0 });
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn offered(transfer: u64) -> Notice {
 }
 
 fn sent(transfer: u64) -> Notice {
-    Notice::Sent { transfer, to: name("bia"), name: String::new() }
+    Notice::Sent { transfer, to: name("bia"), name: String::new(), skipped: 0 }
 }
 
 fn ended(transfer: u64, incoming: bool, reason: Reason) -> Notice {

@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn the_number_of_a_transfer_is_offered_until_it_has_ended() {
         let mut words = words();
-        let ended = |transfer| Notice::Sent { transfer, to: name("bia"), name: String::new() };
+        let ended = |transfer| Notice::Sent { transfer, to: name("bia"), name: String::new(), skipped: 0 };
         words.learn(&Event::Info(Info::Accepted(7)));
         assert_eq!(words.numbers("", true), Vec::<String>::new());
         words.learn(&Event::Notice(ended(7)));

@@ -81,7 +81,7 @@ impl Peer {
             return self.outcome(token, Some(Problem::TooManyTransfers { max }));
         }
         let Scanned { scan, manifest } = scanned;
-        let scanned = fingerprint(&scan);
+        let (scanned, skipped) = (fingerprint(&scan), scan.skipped.count);
         let executable = |scan: &Scan| {
             let first = scan.entries.first().map(|(entry, _)| entry.kind);
             matches!(first, Some(crate::wire::transfer::EntryKind::File { executable: true, .. }))
@@ -99,25 +99,24 @@ impl Peer {
             self.note(Note::Skipped { name: offer.name.as_str().to_owned(), skipped: scan.skipped });
         }
         for (user, key) in receivers {
-            let way = Way::Outgoing { path: path.clone(), scanned, ended: None };
-            let id = TransferId(self.nonces.bytes());
-            let number = self.add_transfer(id, key, user.clone(), offer.clone(), way);
-            let conn = self.links.up(&key);
-            self.tell(Notice::Offered {
-                transfer: number,
-                to: user,
-                name: offer.name.as_str().to_owned(),
-                tree: offer.tree,
-                size: offer.size,
-                files: offer.files,
-                waiting: conn.is_none(),
-            });
-            match conn {
+            let way = Way::Outgoing { path: path.clone(), scanned, skipped, ended: None };
+            let number = self.add_outgoing(key, user, offer.clone(), way);
+            match self.links.up(&key) {
                 Some(conn) => self.offer(conn, number),
                 None => self.call_for_files(now, &key),
             }
         }
         self.outcome(token, None);
+    }
+
+    /// Keeps what goes to someone, and tells the person of it: its number.
+    pub(super) fn add_outgoing(&mut self, key: Key, to: Name, offer: Offer, way: Way) -> u64 {
+        let id = TransferId(self.nonces.bytes());
+        let (name, tree, size, files) = (offer.name.as_str().to_owned(), offer.tree, offer.size, offer.files);
+        let transfer = self.add_transfer(id, key, to.clone(), offer, way);
+        let waiting = self.links.up(&key).is_none();
+        self.tell(Notice::Offered { transfer, to, name, tree, size, files, waiting });
+        transfer
     }
 
     /// Keeps a new transfer: its number.
@@ -198,7 +197,9 @@ impl Peer {
             Ok(_) => None,
             Err(error) => Some(Problem::ReceivedFiles { transfer: number, error }),
         };
-        if problem.is_none() {
+        let with = live.kept.with;
+        let taken = problem.is_none();
+        if taken {
             // Nobody has looked at what is taken by itself.
             let executable = token.is_some();
             live.kept.way = Way::Incoming(Arrival::Accepted { executable, manifest: Vec::new(), whole: None });
@@ -206,19 +207,16 @@ impl Peer {
             self.transfers.stirred = true;
         }
         match token {
-            Some(token) => {
-                let with = self.transfers.all.get(&number).map(|live| live.kept.with);
-                self.outcome(token, problem);
-                if let Some(key) = with.filter(|key| self.links.up(key).is_none()) {
-                    self.call_for_files(now, &key);
-                }
-            }
+            Some(token) => self.outcome(token, problem),
             None => {
-                self.tell_offer(number, problem.is_none());
+                self.tell_offer(number, taken);
                 if let Some(problem) = problem {
                     self.tell(Notice::Failed(problem));
                 }
             }
+        }
+        if taken && self.links.up(&with).is_none() {
+            self.call_for_files(now, &with);
         }
     }
 

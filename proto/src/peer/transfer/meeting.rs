@@ -12,7 +12,7 @@ use crate::{
     machine::ConnId,
     names::Name,
     peer::{
-        change::{Arrival, Way},
+        change::{Arrival, Change, Transfer, Way},
         interface::{Note, Notice},
         machine::{Out, Peer},
     },
@@ -24,10 +24,11 @@ use crate::{
 };
 
 impl Peer {
-    /// A link stands: what goes to its other end is offered on it, again where it was offered before.
+    /// A link stands: what goes to its other end is offered on it, again where it was offered on others before.
     pub(in crate::peer) fn offer_all(&mut self, conn: ConnId, key: &Key) {
         for number in self.transfers.of(key).collect::<Vec<_>>() {
-            if self.transfers.all.get(&number).is_some_and(|live| !live.is_incoming() && live.after.is_none()) {
+            let fresh = |live: &Live| !live.is_incoming() && live.after.is_none() && live.conn != Some(conn);
+            if self.transfers.all.get(&number).is_some_and(fresh) {
                 self.offer(conn, number);
             }
         }
@@ -155,12 +156,17 @@ impl Peer {
             return self.say_to_peer(conn, ToPeer::Refuse { transfer, reason });
         }
         let number = self.add_transfer(transfer, key, person.clone(), offer, Way::Incoming(Arrival::Offered));
-        let auto = self.transfers.auto_accept && self.people.is_verified(&key);
         if let Some(live) = self.transfers.all.get_mut(&number) {
             live.conn = Some(conn);
-            live.deciding = auto;
         }
-        if auto {
+        self.put_offer(number);
+    }
+
+    /// Lets the person decide, unless that is decided.
+    pub(super) fn put_offer(&mut self, number: u64) {
+        let Some(live) = self.transfers.all.get_mut(&number) else { return };
+        if self.transfers.auto_accept && self.people.is_verified(&live.kept.with) {
+            live.deciding = true;
             self.transfers.ask(Asked::Space { number, token: None }, crate::disk::Ask::Space);
         } else {
             self.tell_offer(number, false);
@@ -250,9 +256,11 @@ impl Peer {
         let transfer = live.kept.number;
         let mut words = Vec::new();
         if live.is_live() {
-            let (to, name, total) =
-                (live.kept.user.clone(), live.kept.offer.name.as_str().to_owned(), live.kept.offer.size);
-            words = vec![Notice::Progress { transfer, done: total, total }, Notice::Sent { transfer, to, name }];
+            let Transfer { user, offer, way, .. } = &live.kept;
+            let (to, name, total) = (user.clone(), offer.name.as_str().to_owned(), offer.size);
+            let skipped = if let Way::Outgoing { skipped, .. } = way { *skipped } else { 0 };
+            let sent = Notice::Sent { transfer, to, name, skipped };
+            words = vec![Notice::Progress { transfer, done: total, total }, sent];
         }
         self.forget_transfer(transfer, words);
     }
@@ -332,6 +340,25 @@ impl Peer {
         match receiving.on_end(sum) {
             Ok(()) => self.go_on_receiving(number),
             Err(reason) => self.end_transfer(number, reason, true),
+        }
+    }
+
+    /// Someone has another key now: what goes there is offered to that one, anew, for it has nothing of it. What came
+    /// from the former key ends: whoever has that now may be someone else, and nobody else can go on with it.
+    pub(in crate::peer) fn renew_transfers(&mut self, old: &Key, new: Key) {
+        for number in self.transfers.of(old).collect::<Vec<_>>() {
+            let Some(live) = self.transfers.live_mut(number).filter(|live| !live.is_finishing()) else { continue };
+            let kept = live.kept.clone();
+            self.end_transfer(number, Reason::OtherKey, true);
+            if let Way::Outgoing { .. } = kept.way {
+                let number = self.add_outgoing(new, kept.user, kept.offer, kept.way);
+                if kept.paused
+                    && let Some(live) = self.transfers.live_mut(number)
+                {
+                    live.kept.paused = true;
+                    self.changes.push(Change::TransferPaused { transfer: number, paused: true });
+                }
+            }
         }
     }
 

@@ -23,13 +23,13 @@ use crate::{
 };
 
 impl Peer {
-    /// At the start: the person is told again what is undecided, and what was dropped before is dropped for certain.
+    /// At the start: what is undecided is put again, and what was dropped before is dropped for certain.
     pub(in crate::peer) fn start_transfers(&mut self) {
         let numbers = self.transfers.all.keys().copied().collect::<Vec<_>>();
         for number in numbers {
             let Some(live) = self.transfers.all.get(&number) else { continue };
             if live.is_offer() {
-                self.tell_offer(number, false);
+                self.put_offer(number);
             } else if matches!(live.kept.way, Way::Incoming(Arrival::Ended(_))) {
                 let key = live.key();
                 self.transfers.ask(Asked::Nothing, Ask::Discard { key });
@@ -400,7 +400,12 @@ impl Peer {
         let ended = |live: &&Live| !live.is_live() && live.after.is_none();
         while self.transfers.all.values().filter(ended).count() > self.limits.transfers_ended_max {
             let idle = |live: &&Live| ended(live) && matches!(live.run, Run::Idle);
-            let Some(number) = self.transfers.all.values().find(idle).map(|live| live.kept.number) else { return };
+            let Some(live) = self.transfers.all.values().find(idle) else { return };
+            let (number, key) = (live.kept.number, live.key());
+            // What came was dropped before.
+            if !live.is_incoming() {
+                self.transfers.ask(Asked::Nothing, Ask::Discard { key });
+            }
             self.changes.push(Change::TransferForgotten { transfer: number });
             self.transfers.remove(number);
         }
