@@ -4,7 +4,7 @@ mod host;
 
 use host::{Host, Stranger, name};
 use papo_proto::{
-    disk::BLOCK_BYTES_MAX,
+    disk::{BLOCK_BYTES_MAX, memory::Node},
     limits::Limits,
     peer::{Note, Notice, Peer, Request, interface::Target},
     wire::{
@@ -160,6 +160,25 @@ fn all_people_together_leave_as_many_offers_as_the_limit() {
 }
 
 #[test]
+fn all_transfers_together_leave_as_many_offers_as_the_limit() {
+    let (mut host, mut stranger) = {
+        let mut host = Host::peer(|start| start.limits.transfers_max = 2);
+        let stranger = host.link(2);
+        (host, stranger)
+    };
+    let offer = |number| ToPeer::Offer { transfer: id(number), offer: single("x", 1) };
+    assert_eq!(say(&mut host, &mut stranger, &offer(1)), []);
+    host.ask(Request::Accept { transfer: 1 });
+    assert_eq!(answers(&mut host, &mut stranger).len(), 1);
+    assert_eq!(say(&mut host, &mut stranger, &offer(2)), []);
+    let busy = ToPeer::Refuse { transfer: id(3), reason: Reason::Busy };
+    assert_eq!(say(&mut host, &mut stranger, &offer(3)), [busy]);
+    host.ask(Request::Reject { transfer: 2 });
+    answers(&mut host, &mut stranger);
+    assert_eq!(say(&mut host, &mut stranger, &offer(3)), []);
+}
+
+#[test]
 fn an_offer_that_is_repeated_is_one_and_another_under_its_id_ends_it() {
     let (mut host, mut stranger) = linked();
     let offer = ToPeer::Offer { transfer: id(1), offer: single("x", 1) };
@@ -299,6 +318,45 @@ fn names_that_are_no_names_elsewhere_are_received_under_others() {
         _ => None,
     });
     assert_eq!(renamed, Some(named.len() as u64 - 1 + 1));
+}
+
+#[test]
+fn directories_that_look_alike_are_told_apart_with_all_that_is_in_them() {
+    let rows = [
+        entry(0, "Dir", 0),
+        entry(1, "Dir/x", 1),
+        entry(1, "Dir/X", 1),
+        entry(0, "dir", 0),
+        entry(1, "dir/x", 1),
+        entry(1, "DIR", 1),
+        entry(0, "e\u{301}", 0),
+        entry(1, "\u{e9}", 1),
+        entry(0, "e\u{301}/com1", 0),
+    ];
+    let manifest = rows.concat();
+    let (mut host, mut stranger) = accepted(&tree(&manifest, 5, 5));
+    let stream = [manifest, b"12345".to_vec()].concat();
+    stranger.say(&mut host, &chunk(1, 0, &stream));
+    let said = say(&mut host, &mut stranger, &ToPeer::End { stream: 1, sha256: sum(&stream) });
+    assert_eq!(said.last(), Some(&ToPeer::Whole { transfer: id(1) }));
+    let received = host.files.received_as("fotos").into_iter().map(|(path, node)| match node {
+        Node::File { bytes, .. } => (path, String::from_utf8(bytes).expect("digits")),
+        Node::Directory | Node::Other => (path, "/".to_owned()),
+    });
+    let mut received = received.filter(|(path, _)| !path.is_empty()).collect::<Vec<_>>();
+    received.sort();
+    let expected = [
+        ("DIR (2)", "4"),
+        ("Dir", "/"),
+        ("Dir/X (1)", "2"),
+        ("Dir/x", "1"),
+        ("dir (1)", "/"),
+        ("dir (1)/x", "3"),
+        ("e\u{301}", "/"),
+        ("e\u{301}/_com1", "/"),
+        ("\u{e9} (1)", "5"),
+    ];
+    assert_eq!(received, expected.map(|(path, bytes)| (path.to_owned(), bytes.to_owned())));
 }
 
 #[test]
