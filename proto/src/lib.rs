@@ -5,6 +5,7 @@
 //! - [`disk`]: what a machine may ask of its host's disk.
 //! - [`time`], [`rng`], [`names`], [`identity`], [`limits`], [`error`]: what the machines are made of.
 //! - [`source`]: who shares a bound with whom.
+//! - [`pieces`]: how what is long is copied.
 //! - [`timers`], [`allowance`], [`durable`]: a machine's deadline, how much someone may do, and how output waits for its
 //!   commit.
 //! - [`contract`]: both sides of the contract, checked from outside.
@@ -39,6 +40,7 @@ pub mod limits;
 pub mod machine;
 pub mod names;
 pub mod peer;
+pub mod pieces;
 pub mod plaintext;
 pub mod record;
 pub mod relay;

@@ -16,10 +16,11 @@ const LINES_MAX: usize = 700;
 
 /// Everything that proto depends on. A new line here is a decision: none may open a socket, a file, a thread or a
 /// clock.
-const PROTO_DEPENDENCIES: [&str; 12] = [
+const PROTO_DEPENDENCIES: [&str; 13] = [
     "ed25519-dalek",
     "rand_chacha",
     "rand_core",
+    "ring",
     "serde",
     "serde_json",
     "sha2",

@@ -18,7 +18,10 @@ use std::{
 };
 
 use mio::net::TcpStream;
-use papo_proto::machine::{Closed, Refusal};
+use papo_proto::{
+    machine::{Closed, Refusal},
+    pieces::pieces,
+};
 use socket2::SockRef;
 
 /// How long a connection that is being closed may take to write what is queued and to hear the other end's end.
@@ -187,7 +190,9 @@ impl Connection {
     /// Appends to the queue. What is said to a connection that is broken is lost, as it would be on the way.
     pub(crate) fn queue(&mut self, bytes: &[u8]) {
         if !self.broken {
-            self.out.extend(bytes);
+            for piece in pieces(bytes) {
+                self.out.extend(piece);
+            }
         }
     }
 

@@ -48,13 +48,11 @@ impl Transport {
 
     /// What a frame holds.
     pub(super) fn open(&mut self, frame: &[u8]) -> Result<Vec<u8>, Fault> {
-        // As long as the frame, so that it is opened in place.
-        let mut message = vec![0; frame.len()];
-        let length = self.noise.read_message(frame, &mut message).map_err(|_| Fault::Decrypt)?;
-        if length == 0 {
+        let mut message = vec![0; frame.len().checked_sub(TAG_BYTES).ok_or(Fault::Decrypt)?];
+        self.noise.read_message(frame, &mut message).map_err(|_| Fault::Decrypt)?;
+        if message.is_empty() {
             return Err(Fault::Malformed);
         }
-        message.truncate(length);
         if self.noise.receiving_nonce().is_multiple_of(self.rekey_after) {
             self.noise.rekey_incoming();
         }

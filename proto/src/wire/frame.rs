@@ -2,6 +2,8 @@
 //!
 //! Invariant: no more is ever buffered than one frame of the present bound and one chunk of the driver's.
 
+use crate::pieces;
+
 /// A frame is longer than it may be here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a frame of {length} bytes, where {max} is the most")]
@@ -25,7 +27,7 @@ pub struct Frames {
 impl Frames {
     /// Appends bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        pieces::append(&mut self.buffer, bytes);
     }
 
     /// The next whole frame without its length, if it is there.

@@ -12,6 +12,7 @@ use super::position::Position;
 use crate::{
     disk::BLOCK_BYTES_MAX,
     machine::{ConnId, FileId},
+    pieces,
     wire::transfer::{AHEAD_BYTES_MAX, Hash, Reason},
 };
 
@@ -163,7 +164,7 @@ impl Receiving {
             }
             let (part, more) = rest.split_at(rest.len().min(BLOCK_BYTES_MAX - self.block.len()));
             self.taken.advance(part);
-            self.block.extend_from_slice(part);
+            pieces::append(&mut self.block, part);
             if self.block.len() == BLOCK_BYTES_MAX {
                 self.flush();
             }

@@ -12,6 +12,7 @@ use super::position::{Marks, Position};
 use crate::{
     disk::BLOCK_BYTES_MAX,
     machine::{ConnId, FileId},
+    pieces,
     wire::transfer::{AHEAD_BYTES_MAX, CHUNK_BYTES_MAX, ChunkRef, Hash, Reason},
 };
 
@@ -195,7 +196,7 @@ impl Sending {
         while length > 0 {
             let Some(block) = self.blocks.front() else { return };
             let part = length.min(block.len() - self.taken);
-            out.extend_from_slice(&block[self.taken..self.taken + part]);
+            pieces::append(out, &block[self.taken..self.taken + part]);
             length -= part;
             self.taken += part;
             if self.taken == block.len() {
