@@ -3,6 +3,8 @@
 //!
 //! Nothing that it sends ever has the hash that it says, so nothing of its may get a name anywhere.
 
+use std::ops::Range;
+
 use papo_proto::{
     machine::ConnId,
     wire::{
@@ -14,6 +16,8 @@ use papo_proto::{
 
 use super::machine::{Hostile, Out};
 
+/// What is sent to the end is no longer than this.
+const WHOLE_MAX: u64 = 70_000;
 /// Offers of one turn; now and then many more than anybody takes.
 const OFFERS: usize = 3;
 const OFFERS_MAX: usize = 200;
@@ -48,12 +52,15 @@ pub(super) struct Opened {
     conn: ConnId,
     stream: u32,
     offset: u64,
+    /// How long it is, manifest and all, as it was offered.
+    total: u64,
 }
 
 /// What it remembers of files.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    offered: Vec<TransferId>,
+    /// With the length of its stream.
+    offered: Vec<(TransferId, u64)>,
     heard: Vec<TransferId>,
     opened: Vec<Opened>,
 }
@@ -65,8 +72,10 @@ impl Files {
     }
 
     /// Somebody accepts what it offered.
-    pub(super) fn on_accept(&mut self, conn: ConnId, stream: u32, offset: u64) {
-        remember(&mut self.opened, Opened { conn, stream, offset });
+    pub(super) fn on_accept(&mut self, conn: ConnId, transfer: TransferId, stream: u32, offset: u64) {
+        let offered = self.offered.iter().rfind(|(known, _)| *known == transfer);
+        let total = offered.map_or(u64::MAX, |(_, total)| *total);
+        remember(&mut self.opened, Opened { conn, stream, offset, total });
     }
 }
 
@@ -90,7 +99,14 @@ impl Hostile {
 
     /// One of the transfers of which it knows, or none that there is.
     fn pick_transfer(&mut self) -> TransferId {
-        let known = self.files.offered.iter().chain(&self.files.heard).copied().collect::<Vec<_>>();
+        let known = self
+            .files
+            .offered
+            .iter()
+            .map(|(transfer, _)| transfer)
+            .chain(&self.files.heard)
+            .copied()
+            .collect::<Vec<_>>();
         if known.is_empty() || self.luck.chance(0.2) { self.next_transfer() } else { *self.luck.pick(&known) }
     }
 
@@ -102,7 +118,7 @@ impl Hostile {
             name: Text::new(name.to_owned()).expect("short"),
             tree,
             executable: self.luck.chance(0.5),
-            size: if small { 1 + self.luck.below(70_000) as u64 } else { *self.luck.pick(SIZES) },
+            size: if small { 1 + self.luck.below(WHOLE_MAX as usize) as u64 } else { *self.luck.pick(SIZES) },
             files: *self.luck.pick(&[1, 1, 0, 2, 65_536, u32::MAX]),
             manifest: if tree { *self.luck.pick(&[20, 0, 4_000, 4 << 20, u32::MAX]) } else { 0 },
             audience: Audience::Private,
@@ -116,17 +132,22 @@ pub(super) fn offers(node: &mut Hostile, out: &mut Out) {
     let count = if node.luck.chance(0.05) { OFFERS_MAX } else { OFFERS };
     for _ in 0..count {
         let transfer = if node.luck.chance(0.1) { node.pick_transfer() } else { node.next_transfer() };
-        remember(&mut node.files.offered, transfer);
         let offer = node.next_offer();
+        remember(&mut node.files.offered, (transfer, offer.stream_bytes()));
         node.say_to_peer(link, &ToPeer::Offer { transfer, offer }, out);
     }
 }
 
-/// Streams that were opened: with bytes that nobody offered, in another order, too many, or ended too soon.
+/// Streams that were opened: with bytes that nobody offered, in another order, too many, or ended too soon; or just as
+/// long as was offered, and with another hash than is said.
 pub(super) fn streams(node: &mut Hostile, out: &mut Out) {
     offers(node, out);
     let Some(at) = node.files.opened.len().checked_sub(1) else { return };
-    let Opened { conn, stream, offset } = node.files.opened[at];
+    let Opened { conn, stream, offset, total } = node.files.opened[at];
+    if total.saturating_sub(offset) <= WHOLE_MAX && node.luck.chance(0.5) {
+        node.files.opened.remove(at);
+        return stream_whole(node, conn, stream, offset..total, out);
+    }
     let count = 1 + node.luck.below(4);
     let mut offset = offset;
     for _ in 0..count {
@@ -143,6 +164,19 @@ pub(super) fn streams(node: &mut Hostile, out: &mut Out) {
         node.say_to_peer(conn, &ToPeer::End { stream, sha256 }, out);
         node.files.opened.remove(at);
     }
+}
+
+/// All that is missing of a stream, and its end with a hash that is none.
+fn stream_whole(node: &mut Hostile, conn: ConnId, stream: u32, missing: Range<u64>, out: &mut Out) {
+    let mut offset = missing.start;
+    while offset < missing.end {
+        let length = usize::try_from(missing.end - offset).expect("it is short").min(CHUNK_BYTES_MAX);
+        let bytes = Bytes::new(vec![7; length]).expect("no longer than a chunk may be");
+        node.say_to_peer(conn, &ToPeer::Chunk { stream, offset, bytes }, out);
+        offset += length as u64;
+    }
+    let sha256 = node.next_hash();
+    node.say_to_peer(conn, &ToPeer::End { stream, sha256 }, out);
 }
 
 /// Answers that nobody is owed: acceptances of what was not offered or from where nothing is, credit without end, and

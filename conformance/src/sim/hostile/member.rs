@@ -225,7 +225,7 @@ impl Hostile {
                 }
             }
             ToPeer::Offer { transfer, .. } => self.files.on_offer(transfer),
-            ToPeer::Accept { stream, offset, .. } => self.files.on_accept(conn, stream, offset),
+            ToPeer::Accept { transfer, stream, offset, .. } => self.files.on_accept(conn, transfer, stream, offset),
             ToPeer::Bye { .. } => self.close(conn, CloseHow::Flush, out),
             _ => {}
         }
