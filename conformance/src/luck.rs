@@ -34,6 +34,13 @@ impl Luck {
         first + self.0.next_u64() % (last - first + 1)
     }
 
+    /// From `least` to `most`, both possible, with small ones as likely as large ones on a logarithmic scale.
+    pub(crate) fn magnitude(&mut self, least: u64, most: u64) -> u64 {
+        let (least_of, most_of) = ((least as f64 + 1.0).ln(), (most as f64 + 2.0).ln());
+        let drawn = (least_of + (most_of - least_of) * self.0.unit()).exp() - 1.0;
+        (drawn as u64).clamp(least, most)
+    }
+
     /// From 0 to below 1.
     pub(crate) fn unit(&mut self) -> f64 {
         self.0.unit()
@@ -65,6 +72,11 @@ mod tests {
         let mut luck = Luck::of(&Seed([1; 32]), "bounds", 0);
         let drawn = (0..1000).map(|_| luck.between(3, 5)).collect::<std::collections::BTreeSet<_>>();
         assert_eq!(drawn.into_iter().collect::<Vec<_>>(), [3, 4, 5]);
+        let drawn = (0..1000).map(|_| luck.magnitude(0, 3)).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(drawn.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        let drawn = (0..1000).map(|_| luck.magnitude(2, 100_000)).collect::<Vec<_>>();
+        assert!(drawn.iter().all(|number| (2..=100_000).contains(number)));
+        assert!(drawn.iter().filter(|number| **number < 300).count() > 300);
         let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(10));
         let drawn = (0..1000).map(|_| luck.duration(shortest, longest)).collect::<Vec<_>>();
         assert!(drawn.iter().all(|wait| (shortest..=longest).contains(wait)));

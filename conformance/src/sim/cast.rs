@@ -5,8 +5,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use papo_proto::{
-    identity::Identity, limits::Limits, names::Name, peer::interface::TrackerAddress, rng::Seed,
-    wire::tracker::PasswordHash,
+    identity::Identity,
+    limits::Limits,
+    names::Name,
+    peer::interface::TrackerAddress,
+    rng::Seed,
+    tracker::Registration,
+    wire::tracker::{PasswordHash, Token},
 };
 
 use crate::luck::Luck;
@@ -44,11 +49,21 @@ pub(crate) struct TrackerPart {
     pub(crate) ip: IpAddr,
     pub(crate) identity: Identity,
     pub(crate) limits: Limits,
+    /// Who may have an account; where nobody may, those have one who are its people.
+    pub(crate) registration: Registration,
     /// Another name for it that can be looked up.
     pub(crate) host_name: String,
 }
 
 impl TrackerPart {
+    /// What one has to know to register, if that is something.
+    pub(crate) fn token(&self) -> Option<Token> {
+        match &self.registration {
+            Registration::Token(token) => Some(Token::new(token.as_str()).expect("short")),
+            Registration::Open | Registration::Closed => None,
+        }
+    }
+
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         SocketAddr::new(self.ip, TRACKER_PORT)
@@ -62,6 +77,8 @@ pub(crate) struct PersonPart {
     pub(crate) ip: IpAddr,
     pub(crate) identity: Identity,
     pub(crate) password: PasswordHash,
+    /// It knows what one has to know to register, or will only find out when it tries.
+    pub(crate) knows_token: bool,
     pub(crate) limits: Limits,
     /// Its tracker, if it has one; without, names are labels.
     pub(crate) tracker: Option<TrackerId>,
@@ -87,15 +104,18 @@ impl Cast {
     pub(crate) fn draw(seed: &Seed, people: usize, limits: &mut impl FnMut() -> Limits) -> Self {
         let mut luck = Luck::of(seed, "cast", 0);
         let mut identities = Luck::of(seed, "identities", 0);
+        let mut registrations = Luck::of(seed, "registration", 0);
         let mut identity = || Identity::from_secret(&identities.next_seed().0);
         let count = if people >= 6 && luck.chance(0.2) { 2 } else { 1 };
         let trackers = (0..count).map(|number| TrackerPart {
             ip: IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1 + number)),
             identity: identity(),
             limits: limits(),
+            registration: draw_registration(&mut registrations),
             host_name: format!("tracker-{number}.example"),
         });
         let trackers = trackers.collect::<Vec<_>>();
+        let mut knowledge = Luck::of(seed, "registration", 1);
         let lonely = luck.chance(0.2);
         let people = (0..people).map(|number| {
             let tracker = if lonely && number >= 2 && luck.chance(0.3) {
@@ -112,6 +132,7 @@ impl Cast {
                 ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, byte)),
                 identity: identity(),
                 password: password(&luck.next_seed()),
+                knows_token: knowledge.chance(0.7),
                 limits: limits(),
                 tracker,
                 tracker_address: tracker.map(|tracker: usize| TrackerAddress {
@@ -130,6 +151,11 @@ impl Cast {
         let rooms = (0..1 + luck.below(4)).map(|number| name(&format!("{MARK}-sala{number}"))).collect();
         Self { trackers, people, rooms }
     }
+}
+
+fn draw_registration(luck: &mut Luck) -> Registration {
+    let token = Registration::Token(format!("{MARK}-{:08x}", luck.below(1 << 32)));
+    luck.pick(&[Registration::Open, Registration::Open, token, Registration::Closed]).clone()
 }
 
 /// Names that sort in another order than they are drawn, in upper and lower case.

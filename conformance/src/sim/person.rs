@@ -62,7 +62,7 @@ impl Run {
             }
             Notice::PasswordNeeded { .. } => self.try_again(who),
             Notice::Failed(Problem::Tracker { failure }) => {
-                person.has_account |= *failure == Failure::NameTaken;
+                self.on_login_refused(who, *failure);
                 self.try_again(who);
             }
             Notice::Outcome { token, problem } if person.logging_in == Some(*token) => {
@@ -70,7 +70,9 @@ impl Run {
                 match problem {
                     None | Some(Problem::Tracker { failure: Failure::AlreadyLoggedIn }) => {}
                     Some(problem) => {
-                        person.has_account |= matches!(problem, Problem::Tracker { failure: Failure::NameTaken });
+                        if let Problem::Tracker { failure } = problem {
+                            self.on_login_refused(who, *failure);
+                        }
                         self.try_again(who);
                     }
                 }
@@ -83,6 +85,12 @@ impl Run {
             }
             _ => {}
         }
+    }
+
+    /// It has an account already, or asks somebody what one has to know.
+    fn on_login_refused(&mut self, who: PersonId, failure: Failure) {
+        self.people[who].has_account |= failure == Failure::NameTaken;
+        self.cast.people[who].knows_token |= failure == Failure::BadToken;
     }
 
     fn try_again(&mut self, who: PersonId) {

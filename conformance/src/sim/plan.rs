@@ -169,7 +169,7 @@ fn draw_climate(luck: &mut Luck) -> Climate {
 /// Bounds within which everything must hold as well.
 fn draw_limits(luck: &mut Luck, nodes: usize) -> Limits {
     let mut limits = Limits::DEFAULT;
-    let mut draw = |least: u64, most: u64| if luck.chance(0.7) { most } else { luck.between(least, most) };
+    let mut draw = |least: u64, most: u64| if luck.chance(0.7) { most } else { luck.magnitude(least, most) };
     limits.handshake_ms_max = draw(4_000, limits.handshake_ms_max);
     limits.login_ms_max = draw(4_000, limits.login_ms_max);
     limits.frame_ms_max = draw(4_000, limits.frame_ms_max);
@@ -203,6 +203,7 @@ fn draw_limits(luck: &mut Luck, nodes: usize) -> Limits {
     limits.password_queue_per_address_max = draw(1, limits.password_queue_per_address_max);
     limits.anonymous_per_address_max = draw(2, limits.anonymous_per_address_max);
     limits.rooms_max = draw(2, limits.rooms_max);
+    limits.unfinished_bytes_max = draw(2_000, limits.unfinished_bytes_max);
     limits.frame_before_login_bytes_max = draw(700, limits.frame_before_login_bytes_max);
     limits.links_max = draw(nodes, limits.links_max);
     limits.links_unknown_max = draw(nodes, limits.links_unknown_max);

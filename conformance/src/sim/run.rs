@@ -19,14 +19,14 @@ use papo_proto::{
     identity::Identity,
     limits::Limits,
     peer::{self, Peer, Request},
-    time::Time,
-    tracker::{self, Tracker},
+    time::{Time, Wall},
+    tracker::{self, Registration, Tracker, change::Verifier},
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{
     belongings,
-    cast::{Cast, LAN_PORT, PEER_PORT, PersonId, Role, TrackerId},
+    cast::{Cast, LAN_PORT, PEER_PORT, PersonId, PersonPart, Role, TrackerId},
     faults,
     hostile::{self, Hostile},
     marks::Marks,
@@ -42,6 +42,7 @@ use crate::{
         fact::{self, Fact},
         net::{Climate, Owner},
         resident::{Kept, Told, Wish},
+        verifier_of,
     },
 };
 
@@ -155,13 +156,18 @@ impl Run {
         for tracker in &cast.trackers {
             world.name_host(&tracker.host_name, tracker.ip);
         }
-        let keepers = cast.trackers.iter().map(|_| Keeper { node: None, state: Vec::new() }).collect();
+        let keepers = (0..cast.trackers.len()).map(|tracker| Keeper { node: None, state: accounts(&cast, tracker) });
+        let keepers = keepers.collect::<Vec<_>>();
+        let mut model = Model::new(&cast);
+        for (tracker, keeper) in keepers.iter().enumerate() {
+            model.note_accounts(tracker, &keeper.state);
+        }
         let people = cast.people.iter().map(|part| Person {
             node: None,
             state: peer::State { log: part.log, ..peer::State::default() },
             wants_in: part.tracker.is_some(),
             is_in: false,
-            has_account: false,
+            has_account: part.tracker.is_some_and(|of| cast.trackers[of].registration == Registration::Closed),
             is_known: false,
             lost: 0,
             logging_in: None,
@@ -175,7 +181,7 @@ impl Run {
             roles: Vec::new(),
             agenda: BTreeMap::new(),
             planned: 0,
-            model: Model::new(&cast),
+            model,
             crypto: Luck::of(&plan.seed, "crypto", 0),
             hash: Sha256::new(),
             last: VecDeque::new(),
@@ -291,6 +297,7 @@ impl Run {
         let (seed, identity) = (self.crypto.next_seed(), part.identity.clone());
         let start = tracker::Start {
             limits: part.limits.clone(),
+            registration: part.registration.clone(),
             state: tracker::Directory::from_changes(&self.keepers[tracker].state)
                 .expect("a tracker keeps what is consistent"),
             ..tracker::Start::new(seed, identity, vec![part.address()], "$stand-in$nobody".to_owned())
@@ -567,6 +574,19 @@ impl Run {
         }
         self.violation = self.violation.take().or_else(|| self.model.take_violations().into_iter().next());
     }
+}
+
+/// Where nobody can register, those who are to be there have an account from the beginning.
+fn accounts(cast: &Cast, tracker: TrackerId) -> Vec<tracker::Change> {
+    let is_closed = cast.trackers[tracker].registration == Registration::Closed;
+    let people = cast.people.iter().filter(|person| is_closed && person.tracker == Some(tracker));
+    let account = |person: &PersonPart| tracker::Change::AccountAdded {
+        name: person.name.clone(),
+        verifier: Verifier(verifier_of(&person.password.0)),
+        key: None,
+        at: Wall(0),
+    };
+    people.map(account).collect()
 }
 
 fn hash_fact(hash: &mut Sha256, fact: &Fact) {

@@ -20,7 +20,7 @@ use papo_proto::{
 };
 
 use super::belongings::draw_path;
-use super::cast::{BYSTANDER, Cast, MARK, PEER_PORT, PersonId, TrackerId, name};
+use super::cast::{BYSTANDER, Cast, MARK, PEER_PORT, PersonId, TrackerId, TrackerPart, name};
 use crate::luck::Luck;
 
 macro_rules! deeds {
@@ -314,7 +314,9 @@ impl Habits {
 /// Someone's own account.
 pub(crate) fn credentials(cast: &Cast, who: PersonId, register: bool) -> Credentials {
     let part = &cast.people[who];
-    Credentials { name: part.name.clone(), password: Some(part.password.clone()), register, token: None }
+    let tracker = part.tracker.map(|tracker| &cast.trackers[tracker]);
+    let token = tracker.and_then(TrackerPart::token).filter(|_| part.knows_token);
+    Credentials { name: part.name.clone(), password: Some(part.password.clone()), register, token }
 }
 
 fn wrong_password() -> PasswordHash {

@@ -627,8 +627,11 @@ impl World {
 }
 
 /// A stand-in for Argon2, which needs no strength here: the verifier names what it verifies.
+pub(crate) fn verifier_of(password: &[u8; 32]) -> String {
+    format!("$stand-in${}", papo_proto::hex::encode(password))
+}
+
 fn checked(check: &PasswordCheck) -> PasswordOutcome {
-    let verifier_of = |password: &[u8; 32]| format!("$stand-in${}", papo_proto::hex::encode(password));
     match check {
         PasswordCheck::Create { password, .. } => PasswordOutcome::Created(verifier_of(password)),
         PasswordCheck::Verify { verifier, password } if *verifier == verifier_of(password) => PasswordOutcome::Matched,

@@ -102,7 +102,7 @@ impl Hostile {
         let (request, name, password) = (self.next_request(), self.start.name.clone(), self.start.password.clone());
         let claimed = self.claimed();
         let message = match self.member.registered {
-            false => ToTracker::Register { request, name, password, token: None, claimed },
+            false => ToTracker::Register { request, name, password, token: self.start.token.clone(), claimed },
             true => ToTracker::LoginPassword { request, name, password, claimed },
         };
         self.say(conn, &message.to_bytes(), out);

@@ -38,7 +38,10 @@ use papo_proto::{
     identity::{Identity, Key},
     names::Name,
     rng::Seed,
-    wire::{room::RoomId, tracker::PasswordHash},
+    wire::{
+        room::RoomId,
+        tracker::{PasswordHash, Token},
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +94,8 @@ pub(crate) struct Start {
     pub(crate) name: Name,
     pub(crate) identity: Identity,
     pub(crate) password: PasswordHash,
+    /// What one has to know to register, if it does.
+    pub(crate) token: Option<Token>,
     /// Whom it knows.
     pub(crate) trackers: Vec<KnownTracker>,
     pub(crate) people: Vec<KnownPerson>,
@@ -111,6 +116,7 @@ pub(crate) fn draw(cast: &Cast, seed: &Seed) -> Start {
         start.habits.push(*luck.pick(Habit::ALL));
     }
     start.pace_ms = luck.between(PACE_MS.0, PACE_MS.1);
+    start.token = cast.trackers[0].token().filter(|_| luck.chance(0.7));
     start
 }
 
@@ -128,6 +134,7 @@ pub(crate) fn with_habits(cast: &Cast, seed: &Seed, habits: Vec<Habit>) -> Start
         name: name(&format!("{MARK}-{INTRUDER}")),
         identity: Identity::from_secret(&luck.next_seed().0),
         password: PasswordHash(luck.next_seed().0),
+        token: cast.trackers[0].token(),
         trackers: cast.trackers.iter().map(|tracker| KnownTracker { address: tracker.address() }).collect(),
         people: people.collect(),
         rooms: cast.rooms.clone(),

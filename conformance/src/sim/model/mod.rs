@@ -37,14 +37,14 @@ mod wires;
 #[cfg(test)]
 mod wires_tests;
 
-use papo_proto::{disk::memory::Node, identity::Key, peer};
+use papo_proto::{disk::memory::Node, identity::Key, peer, time::Time, tracker};
 
 use self::{
     about::Abouts, bounds::Bounds, disk::Released, files::Files, known::Known, messages::Messages, requests::Requests,
     rest::Answers, trust::Trust, wires::Wires,
 };
 use super::{
-    cast::{Cast, PersonId, Role},
+    cast::{Cast, PersonId, Role, TrackerId},
     hostile,
 };
 use crate::world::{
@@ -164,6 +164,13 @@ impl Model {
         self.files.on_new_device(person);
         self.abouts.on_new_device(person);
         self.wires.on_new_device(key);
+    }
+
+    /// These accounts were there before anything happened.
+    pub(crate) fn note_accounts(&mut self, tracker: TrackerId, accounts: &[tracker::Change]) {
+        for account in accounts {
+            self.known.apply_tracker(tracker, Time::ZERO, account, &mut self.found);
+        }
     }
 
     /// Someone has something that it may send.
