@@ -10,9 +10,11 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::LazyLock,
+    time::Duration,
 };
 
 use papo_proto::{
+    channel::Preface,
     contract::Contract,
     disk::{Ask, DiskError, memory::MemoryDisk},
     machine::{
@@ -22,8 +24,12 @@ use papo_proto::{
     time::Time,
 };
 
+use super::cursor::Cursor;
+
 /// So many actions at once are too many, in the small worlds of the targets.
 const ACTIONS_MAX: usize = 16_384;
+/// Deadlines on the way through a span of time.
+pub(super) const STOPS_MAX: usize = 64;
 /// A machine that is due so often at one time makes no progress.
 const DUES_MAX: usize = 64;
 
@@ -276,6 +282,61 @@ impl<M: Machine> Driver<M> {
         let standing = self.wires.iter_mut().filter(|(_, wire)| !wire.said.is_empty());
         said.extend(standing.map(|(conn, wire)| (*conn, std::mem::take(&mut wire.said))));
         said
+    }
+
+    // What may happen to any connection, and to time.
+
+    /// A connection that stands, if any.
+    pub(super) fn any_wire(&self, choices: &mut Cursor<'_>) -> Option<ConnId> {
+        choices.any(self.wires.keys().copied())
+    }
+
+    /// Bytes of anything come on any connection, perhaps after a preface.
+    pub(super) fn send_noise(&mut self, preface: Preface, choices: &mut Cursor<'_>) {
+        let Some(conn) = self.any_wire(choices) else { return };
+        if choices.flag() {
+            self.send(conn, preface.line());
+        }
+        self.send(conn, choices.bytes(511));
+    }
+
+    /// A connection ends.
+    pub(super) fn close_any(&mut self, choices: &mut Cursor<'_>) {
+        let reason = choices.pick(&[Closed::End, Closed::Reset, Closed::Lost]);
+        if let Some(conn) = self.any_wire(choices) {
+            self.close(conn, reason);
+        }
+    }
+
+    /// The network takes what was said on a connection, and some more.
+    pub(super) fn drain_any(&mut self, choices: &mut Cursor<'_>) {
+        if let Some(conn) = self.any_wire(choices) {
+            self.drain(conn, usize::from(choices.short()) + 1);
+        }
+    }
+
+    /// Whatever is on its way arrives, where it may; the network takes everything, if it `drains`.
+    pub(super) fn settle_wires(&mut self, drains: bool) {
+        for conn in self.wires.keys().copied().collect::<Vec<_>>() {
+            if drains {
+                self.drain(conn, WRITABLE_BYTES_MAX);
+            }
+            self.deliver(conn);
+        }
+    }
+
+    /// It is the time of the deadline, if there is one.
+    pub(super) fn meet_deadline(&mut self) {
+        if let Some(deadline) = self.machine.deadline() {
+            self.now = self.now.max(deadline);
+            self.due();
+        }
+    }
+
+    /// Some time passes.
+    pub(super) fn pass_a_while(&mut self, choices: &mut Cursor<'_>) {
+        let passed = Duration::from_millis(u64::from(choices.short()));
+        self.pass(self.now + passed, STOPS_MAX);
     }
 
     // Datagrams.

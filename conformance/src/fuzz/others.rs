@@ -279,7 +279,7 @@ impl World {
 
     /// How a tracker answers: as it should, unless the fuzzer wants something else.
     pub(super) fn answers(&mut self, question: &ToTracker, choices: &mut Cursor<'_>) -> Vec<FromTracker> {
-        let Some(request) = request_of(question) else {
+        let Some(request) = question.request() else {
             return match question {
                 ToTracker::Ping { nonce } => vec![FromTracker::Pong { nonce: *nonce }],
                 _ => Vec::new(),
@@ -453,26 +453,4 @@ fn contact_of(number: u8, choices: &mut Cursor<'_>) -> Contact {
 
 fn whois(request: u32, contact: Contact) -> FromTracker {
     FromTracker::Whois { request, contact, profile: Profile::default(), plaintext: false }
-}
-
-/// The number of the request that a message is, if it is one.
-pub(super) const fn request_of(message: &ToTracker) -> Option<u32> {
-    match message {
-        ToTracker::Ping { .. } | ToTracker::Pong { .. } | ToTracker::Moved { .. } | ToTracker::Bye { .. } => None,
-        ToTracker::Register { request, .. }
-        | ToTracker::LoginPassword { request, .. }
-        | ToTracker::LoginKey { request, .. }
-        | ToTracker::Logout { request }
-        | ToTracker::SetStatus { request, .. }
-        | ToTracker::SetProfile { request, .. }
-        | ToTracker::SetPlaintext { request, .. }
-        | ToTracker::ListPeers { request, .. }
-        | ToTracker::ListRooms { request, .. }
-        | ToTracker::WhoisName { request, .. }
-        | ToTracker::WhoisKey { request, .. }
-        | ToTracker::Create { request, .. }
-        | ToTracker::Join { request, .. }
-        | ToTracker::Leave { request, .. }
-        | ToTracker::Delete { request, .. } => Some(*request),
-    }
 }

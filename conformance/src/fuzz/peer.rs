@@ -15,7 +15,7 @@ use papo_proto::{
     disk::DiskError,
     identity::Key,
     limits::Limits,
-    machine::{Closed, ConnId, Event, Interface, Machine as _, Refusal, SocketId, WRITABLE_BYTES_MAX},
+    machine::{Closed, ConnId, Event, Interface, Refusal, SocketId},
     peer::{
         Change, Command, Notice, Peer, Request, Start, State,
         interface::{Credentials, Lan, TrackerAddress},
@@ -33,7 +33,7 @@ use papo_proto::{
 
 use super::{
     cursor::{Cursor, seed_of},
-    driver::{Driver, Question},
+    driver::{Driver, Question, STOPS_MAX},
     files,
     others::{self, ME, TRACKER, Who, address, named},
     remote::{Remote, identity},
@@ -45,8 +45,6 @@ const OPERATIONS_MAX: usize = 384;
 const HANDSHAKES_MAX: usize = 8;
 /// Connections that say nothing worth while.
 const STRANGERS_MAX: usize = 16;
-/// Deadlines on the way through a span of time.
-const STOPS_MAX: usize = 64;
 /// Where beacons go.
 const LAN_PORT: u16 = 9091;
 /// Lives of one story.
@@ -109,8 +107,6 @@ fn limits(choices: &mut Cursor<'_>) -> Limits {
 struct Other {
     who: Who,
     remote: Option<Remote>,
-    /// Sealed and not sent.
-    later: Vec<u8>,
 }
 
 struct Story {
@@ -227,32 +223,13 @@ impl Story {
             5..=9 => self.say(choices, operation % 24 == 9),
             10 => self.link(2 + choices.byte() % 4, choices),
             11 => self.open_stranger(choices),
-            12 => {
-                let Some(conn) = choices.any(self.driver.wires.keys().copied()) else { return };
-                if choices.flag() {
-                    self.driver.send(conn, Preface::Peer.line());
-                }
-                self.driver.send(conn, choices.bytes(511));
-            }
+            12 => self.driver.send_noise(Preface::Peer, choices),
             13 => self.say_later(choices),
             14 => self.answer_tracker(choices),
             15 => self.answer_dial(choices),
-            16 => {
-                let reason = choices.pick(&[Closed::End, Closed::Reset, Closed::Lost]);
-                if let Some(conn) = choices.any(self.driver.wires.keys().copied()) {
-                    self.driver.close(conn, reason);
-                }
-            }
-            17 => {
-                if let Some(deadline) = self.driver.machine.deadline() {
-                    self.driver.now = self.driver.now.max(deadline);
-                    self.driver.due();
-                }
-            }
-            18 => {
-                let passed = Duration::from_millis(u64::from(choices.short()));
-                self.driver.pass(self.driver.now + passed, STOPS_MAX);
-            }
+            16 => self.driver.close_any(choices),
+            17 => self.driver.meet_deadline(),
+            18 => self.driver.pass_a_while(choices),
             19 => {
                 self.commit();
                 let error = choices.pick(&[None, None, None, Some(DiskError::Full), Some(DiskError::Other)]);
@@ -269,11 +246,7 @@ impl Story {
                 _ => self.driver.answer_listeners(choices.flag()),
             },
             21 => self.command(choices),
-            22 => {
-                if let Some(conn) = choices.any(self.driver.wires.keys().copied()) {
-                    self.driver.drain(conn, usize::from(choices.short()) + 1);
-                }
-            }
+            22 => self.driver.drain_any(choices),
             _ => {
                 let flags = choices.byte();
                 (self.commits_at_once, self.drains_at_once) = (flags & 1 == 0, flags & 2 == 0);
@@ -428,7 +401,7 @@ impl Story {
         self.handshakes += 1;
         let mut bytes = Vec::new();
         let remote = Remote::dial(Preface::Peer, number, &self.seed, conn.0, &mut bytes);
-        self.others.insert(conn, Other { who: Who::Peer(number), remote: Some(remote), later: Vec::new() });
+        self.others.insert(conn, Other { who: Who::Peer(number), remote: Some(remote) });
         self.driver.send(conn, &bytes);
         self.settle(choices);
         let hello = self.world.hello(number, choices);
@@ -473,7 +446,7 @@ impl Story {
                 // Now and then somebody else answers.
                 let number = if choices.byte() < 0xf0 { who.number() } else { 9 };
                 let remote = Remote::accept(preface, number, &self.seed, id);
-                self.others.insert(conn, Other { who, remote: Some(remote), later: Vec::new() });
+                self.others.insert(conn, Other { who, remote: Some(remote) });
                 self.driver.open(conn, address(50_000), to);
             }
             Some(Question::Connect(_)) => {
@@ -498,22 +471,17 @@ impl Story {
         self.say_to(conn, &message, later);
     }
 
-    /// Somebody says what it kept back, glued, but perhaps for its end.
+    /// Somebody says what it kept back.
     fn say_later(&mut self, choices: &mut Cursor<'_>) {
         let Some(conn) = self.any_other(choices) else { return };
-        let Some(other) = self.others.get_mut(&conn) else { return };
-        let cut = choices.below(64).min(other.later.len());
-        let rest = other.later.split_off(other.later.len() - cut);
-        let bytes = std::mem::replace(&mut other.later, rest);
+        let Some(remote) = self.others.get_mut(&conn).and_then(|other| other.remote.as_mut()) else { return };
+        let bytes = remote.say_rest(choices);
         self.driver.send(conn, &bytes);
     }
 
     fn say_to(&mut self, conn: ConnId, message: &[u8], later: bool) {
-        let Some(other) = self.others.get_mut(&conn) else { return };
-        let Some(sealed) = other.remote.as_mut().and_then(|remote| remote.seal(message)) else { return };
-        other.later.extend_from_slice(&sealed);
-        if !later {
-            let bytes = std::mem::take(&mut other.later);
+        let remote = self.others.get_mut(&conn).and_then(|other| other.remote.as_mut());
+        if let Some(bytes) = remote.and_then(|remote| remote.say(message, later)) {
             self.driver.send(conn, &bytes);
         }
     }
@@ -626,12 +594,7 @@ impl Story {
                 break;
             }
         }
-        for conn in self.driver.wires.keys().copied().collect::<Vec<_>>() {
-            if self.drains_at_once {
-                self.driver.drain(conn, WRITABLE_BYTES_MAX);
-            }
-            self.driver.deliver(conn);
-        }
+        self.driver.settle_wires(self.drains_at_once);
         self.hear();
         self.hear_notices();
         let (linked, limits) = (self.driver.wires.len(), &self.start.limits);

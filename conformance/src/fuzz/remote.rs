@@ -9,6 +9,8 @@ use papo_proto::{
     rng::Seed,
 };
 
+use super::cursor::Cursor;
+
 /// The identity of a number. Each is made once: that costs more than most of what a story does.
 pub(super) fn identity(number: u8) -> Identity {
     static MADE: [OnceLock<Identity>; 256] = [const { OnceLock::new() }; 256];
@@ -20,6 +22,8 @@ pub(super) struct Remote {
     channel: Channel,
     identity: Identity,
     is_established: bool,
+    /// Sealed and not sent.
+    later: Vec<u8>,
     /// What the machine said, and nobody looked at.
     pub(super) inbox: VecDeque<Vec<u8>>,
 }
@@ -40,7 +44,7 @@ impl Remote {
     }
 
     const fn new(channel: Channel, identity: Identity) -> Self {
-        Self { channel, identity, is_established: false, inbox: VecDeque::new() }
+        Self { channel, identity, is_established: false, later: Vec::new(), inbox: VecDeque::new() }
     }
 
     /// Hears what the machine said; what is to be answered at once is appended to `out`. A machine always speaks the
@@ -56,14 +60,21 @@ impl Remote {
         }
     }
 
-    /// Seals a message, if it can yet.
-    pub(super) fn seal(&mut self, message: &[u8]) -> Option<Vec<u8>> {
+    /// Says a message, if it can yet: what is to be sent now, together with what was kept back, or nothing where it is
+    /// to be later.
+    pub(super) fn say(&mut self, message: &[u8], later: bool) -> Option<Vec<u8>> {
         if !self.is_established || message.is_empty() {
             return None;
         }
-        let mut bytes = Vec::new();
-        self.channel.seal(message, &mut bytes);
-        Some(bytes)
+        self.channel.seal(message, &mut self.later);
+        Some(if later { Vec::new() } else { std::mem::take(&mut self.later) })
+    }
+
+    /// What was kept back, glued, but perhaps for its end.
+    pub(super) fn say_rest(&mut self, choices: &mut Cursor<'_>) -> Vec<u8> {
+        let cut = choices.below(64).min(self.later.len());
+        let rest = self.later.split_off(self.later.len() - cut);
+        std::mem::replace(&mut self.later, rest)
     }
 
     pub(super) fn key(&self) -> Key {

@@ -14,7 +14,7 @@ use papo_proto::{
     channel::Preface,
     identity::Key,
     limits::Limits,
-    machine::{Closed, ConnId, Event, Interface, Machine as _, PasswordCheck, PasswordOutcome, WRITABLE_BYTES_MAX},
+    machine::{ConnId, Event, Interface, PasswordCheck, PasswordOutcome},
     names::Name,
     rng::Seed,
     time::Wall,
@@ -31,8 +31,7 @@ use papo_proto::{
 
 use super::{
     cursor::{Cursor, seed_of},
-    driver::{Driver, Question},
-    others::request_of,
+    driver::{Driver, Question, STOPS_MAX},
     remote::{Remote, identity},
 };
 
@@ -42,8 +41,6 @@ const OPERATIONS_MAX: usize = 384;
 const CLIENTS_MAX: usize = 6;
 /// Connections that say nothing worth while.
 const STRANGERS_MAX: usize = 24;
-/// Deadlines on the way through a span of time.
-const STOPS_MAX: usize = 64;
 const TRACKER: u8 = 100;
 const TOKEN: &str = "token";
 
@@ -137,8 +134,6 @@ struct Client {
     /// The next request, and how often each was asked and not answered.
     request: u32,
     asked: BTreeMap<u32, usize>,
-    /// Sealed and not sent.
-    later: Vec<u8>,
 }
 
 /// What is durable, as far as the tracker may tell of it.
@@ -269,7 +264,7 @@ impl Story {
                 self.connect(number, choices);
             }
             1 => self.open_stranger(choices),
-            2 => self.say_raw(choices),
+            2 => self.driver.send_noise(Preface::Tracker, choices),
             3..=8 => {
                 let Some(conn) = choices.any(self.clients.keys().copied().collect::<Vec<_>>().into_iter()) else {
                     return;
@@ -279,35 +274,22 @@ impl Story {
                 self.say(conn, message.to_bytes(), operation % 20 == 8);
             }
             9 => {
-                let Some(conn) = self.any(choices) else { return };
+                let Some(conn) = self.driver.any_wire(choices) else { return };
                 let bytes = choices.bytes(255).to_vec();
                 self.say(conn, bytes, choices.flag());
             }
             10 => {
-                let Some(conn) = self.any(choices) else { return };
-                let Some(client) = self.clients.get_mut(&conn) else { return };
-                // What was kept back goes out glued, but perhaps for its end.
-                let cut = choices.below(64).min(client.later.len());
-                let rest = client.later.split_off(client.later.len() - cut);
-                let bytes = std::mem::replace(&mut client.later, rest);
+                let Some(conn) = self.driver.any_wire(choices) else { return };
+                let Some(remote) = self.clients.get_mut(&conn).and_then(|client| client.remote.as_mut()) else {
+                    return;
+                };
+                // What was kept back goes out.
+                let bytes = remote.say_rest(choices);
                 self.driver.send(conn, &bytes);
             }
-            11 => {
-                let reason = choices.pick(&[Closed::End, Closed::Reset, Closed::Lost]);
-                if let Some(conn) = self.any(choices) {
-                    self.driver.close(conn, reason);
-                }
-            }
-            12 => {
-                if let Some(deadline) = self.driver.machine.deadline() {
-                    self.driver.now = self.driver.now.max(deadline);
-                    self.driver.due();
-                }
-            }
-            13 => {
-                let passed = Duration::from_millis(u64::from(choices.short()));
-                self.driver.pass(self.driver.now + passed, STOPS_MAX);
-            }
+            11 => self.driver.close_any(choices),
+            12 => self.driver.meet_deadline(),
+            13 => self.driver.pass_a_while(choices),
             14 => {
                 let command = if choices.byte() == 0xff { Command::Shutdown } else { Command::Count };
                 self.driver.tell(Event::Command(command));
@@ -323,11 +305,7 @@ impl Story {
             },
             16 => self.commit(),
             17 => self.check_password(choices.pick(&[None, None, Some(true), Some(false)])),
-            18 => {
-                if let Some(conn) = self.any(choices) {
-                    self.driver.drain(conn, usize::from(choices.short()) + 1);
-                }
-            }
+            18 => self.driver.drain_any(choices),
             _ => {
                 let flags = choices.byte();
                 self.commits_at_once = flags & 1 == 0;
@@ -335,11 +313,6 @@ impl Story {
                 self.drains_at_once = flags & 4 == 0;
             }
         }
-    }
-
-    /// A connection that stands, if any.
-    fn any(&self, choices: &mut Cursor<'_>) -> Option<ConnId> {
-        choices.any(self.driver.wires.keys().copied())
     }
 
     /// Somebody who will shake hands.
@@ -365,29 +338,15 @@ impl Story {
         }
     }
 
-    /// Anything, on any connection.
-    fn say_raw(&mut self, choices: &mut Cursor<'_>) {
-        let Some(conn) = self.any(choices) else { return };
-        if choices.flag() {
-            self.driver.send(conn, Preface::Tracker.line());
-        }
-        let bytes = choices.bytes(511);
-        self.driver.send(conn, bytes);
-    }
-
     /// A client says something, now or later.
     fn say(&mut self, conn: ConnId, message: Vec<u8>, later: bool) {
         let Some(client) = self.clients.get_mut(&conn) else { return };
-        let Some(sealed) = client.remote.as_mut().and_then(|remote| remote.seal(&message)) else { return };
-        if let Some(request) = ToTracker::from_bytes(&message).ok().as_ref().and_then(request_of) {
+        let Some(bytes) = client.remote.as_mut().and_then(|remote| remote.say(&message, later)) else { return };
+        if let Some(request) = ToTracker::from_bytes(&message).ok().as_ref().and_then(ToTracker::request) {
             *client.asked.entry(request).or_default() += 1;
             client.request = client.request.wrapping_add(1);
         }
-        client.later.extend_from_slice(&sealed);
-        if !later {
-            let bytes = std::mem::take(&mut client.later);
-            self.driver.send(conn, &bytes);
-        }
+        self.driver.send(conn, &bytes);
     }
 
     fn commit(&mut self) {
@@ -430,12 +389,7 @@ impl Story {
                 break;
             }
         }
-        for conn in self.driver.wires.keys().copied().collect::<Vec<_>>() {
-            if self.drains_at_once {
-                self.driver.drain(conn, WRITABLE_BYTES_MAX);
-            }
-            self.driver.deliver(conn);
-        }
+        self.driver.settle_wires(self.drains_at_once);
         self.hear();
         for notice in std::mem::take(&mut self.driver.notices) {
             if notice == Notice::Stopped {

@@ -19,7 +19,6 @@ use super::{
     endpoints::endpoints,
     machine::{Out, Tracker},
     passwords::{Attempt, Purpose, Queued},
-    requests::request_of,
     session::{Phase, Session, Sync},
 };
 use crate::{
@@ -72,7 +71,7 @@ impl Tracker {
             | ToTracker::Join { .. }
             | ToTracker::Leave { .. }
             | ToTracker::Delete { .. }) => {
-                if let Some(request) = request_of(&other) {
+                if let Some(request) = other.request() {
                     self.fail(conn, request, Failure::NotLoggedIn);
                 }
                 if let Some(session) = self.sessions.get(&conn) {

@@ -24,7 +24,6 @@ use super::{
     change::{Change, Verifier},
     directory::Directory,
     passwords::Passwords,
-    requests::request_of,
     session::{Phase, STRIKES_MAX, Session},
 };
 use crate::{
@@ -341,7 +340,7 @@ impl Tracker {
             return out.close(conn, CloseHow::Flush);
         }
         let Some(session) = self.sessions.get_mut(&conn) else { return };
-        session.waiting += usize::from(request_of(&message).is_some());
+        session.waiting += usize::from(message.request().is_some());
         match session.name().cloned() {
             Some(name) => self.on_request(now, conn, &name, message, out),
             None => self.on_anonymous(now, conn, message, out),

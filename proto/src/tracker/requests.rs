@@ -270,28 +270,6 @@ impl Tracker {
     }
 }
 
-/// The number of the request that a message is.
-pub(super) const fn request_of(message: &ToTracker) -> Option<u32> {
-    match message {
-        ToTracker::Ping { .. } | ToTracker::Pong { .. } | ToTracker::Moved { .. } | ToTracker::Bye { .. } => None,
-        ToTracker::Register { request, .. }
-        | ToTracker::LoginPassword { request, .. }
-        | ToTracker::LoginKey { request, .. }
-        | ToTracker::Logout { request }
-        | ToTracker::SetStatus { request, .. }
-        | ToTracker::SetProfile { request, .. }
-        | ToTracker::SetPlaintext { request, .. }
-        | ToTracker::ListPeers { request, .. }
-        | ToTracker::ListRooms { request, .. }
-        | ToTracker::WhoisName { request, .. }
-        | ToTracker::WhoisKey { request, .. }
-        | ToTracker::Create { request, .. }
-        | ToTracker::Join { request, .. }
-        | ToTracker::Leave { request, .. }
-        | ToTracker::Delete { request, .. } => Some(*request),
-    }
-}
-
 /// A prefix as names are compared, where it could be the start of one.
 fn folded(prefix: &Prefix) -> String {
     Name::new(prefix.as_str()).map_or_else(|_| prefix.as_str().to_owned(), |name| name.folded().to_owned())

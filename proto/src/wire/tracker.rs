@@ -315,6 +315,31 @@ wire_enum! {
     }
 }
 
+impl ToTracker {
+    /// The number of the request that this is, if it is one.
+    #[must_use]
+    pub const fn request(&self) -> Option<u32> {
+        match self {
+            Self::Ping { .. } | Self::Pong { .. } | Self::Moved { .. } | Self::Bye { .. } => None,
+            Self::Register { request, .. }
+            | Self::LoginPassword { request, .. }
+            | Self::LoginKey { request, .. }
+            | Self::Logout { request }
+            | Self::SetStatus { request, .. }
+            | Self::SetProfile { request, .. }
+            | Self::SetPlaintext { request, .. }
+            | Self::ListPeers { request, .. }
+            | Self::ListRooms { request, .. }
+            | Self::WhoisName { request, .. }
+            | Self::WhoisKey { request, .. }
+            | Self::Create { request, .. }
+            | Self::Join { request, .. }
+            | Self::Leave { request, .. }
+            | Self::Delete { request, .. } => Some(*request),
+        }
+    }
+}
+
 wire_enum! {
     /// What a tracker says to a peer.
     ///
