@@ -159,7 +159,11 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     };
     let recorder = settings.record.as_deref().map(|path| record_into(path, &start)).transpose()?;
 
-    let mut reactor = Reactor::new(Options { connections_max: CONNECTIONS_MAX, out_bytes_max: limits.out_bytes_max })?;
+    let mut reactor = Reactor::new(Options {
+        connections_max: CONNECTIONS_MAX,
+        out_bytes_max: limits.out_bytes_max,
+        queued_bytes_max: Options::QUEUED_BYTES_MAX,
+    })?;
     let session = Session::new(setup);
     let (inbox, screen) = (Arc::new(Inbox::default()), Arc::new(Screen::new(session.prompt())));
     if let Some(path) = &settings.record {
@@ -223,6 +227,10 @@ fn on_peer_notice(inbox: Arc<Inbox>, tracker: Option<Handle<tracker::Command>>) 
             {
                 log::debug!("the tracker has ended already");
             }
+        }
+        if let Notice::Counters { counters, links, unacknowledged } = notice {
+            let stats = control.stats();
+            return inbox.push(Input::Show(Event::Counters { counters, links, unacknowledged, stats }));
         }
         if inbox.push_notice(notice) {
             control.command(Command::Output { open: false });

@@ -21,7 +21,7 @@
 //! for its deadlines and a look at clock and interfaces every few seconds.
 //!
 //! Invariant: what cannot be done at once has a bound. A connection's queue ends at [`Options::out_bytes_max`],
-//! accepted connections at [`Options::connections_max`], a turn's work at the constants of `reactor` and `sockets`; a
+//! all queues together at [`Options::queued_bytes_max`], accepted connections at [`Options::connections_max`], a turn's work at the constants of `reactor` and `sockets`; a
 //! connection that is being closed is gone after [`FLUSH_MAX`].
 //!
 //! Invariant: nothing blocks the reactor's thread. Commits, Argon2, name lookup and files have threads of their own,
@@ -42,6 +42,7 @@ mod node;
 mod reactor;
 mod recorder;
 mod sockets;
+mod tally;
 mod workers;
 
 pub use connection::FLUSH_MAX;
@@ -49,7 +50,7 @@ pub use disk::Disk;
 pub use node::{Control, Ended, Handle, Node, NotTaken, PasswordWork, Store, StoreError};
 pub use reactor::{Fatal, Options, Reactor};
 pub use recorder::Recorder;
-pub use sockets::Stats;
+pub use tally::Stats;
 
 use papo_proto::rng::Seed;
 

@@ -27,6 +27,7 @@ use crate::{
     reactor::Fatal,
     recorder::Recorder,
     sockets::Sockets,
+    tally::Stats,
     workers::{Commits, Replies, Workers},
 };
 
@@ -75,6 +76,7 @@ impl<M: Machine> fmt::Debug for Node<M> {
 pub struct Control<C> {
     commands: VecDeque<C>,
     stopped: bool,
+    stats: Stats,
 }
 
 impl<C> Control<C> {
@@ -82,6 +84,12 @@ impl<C> Control<C> {
     /// notice: they are not bounded otherwise.
     pub fn command(&mut self, command: C) {
         self.commands.push_back(command);
+    }
+
+    /// What the reactor did so far, for all its machines.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.stats
     }
 
     /// The machine is done. What it has just done is still applied; then its connections are flushed and closed.
@@ -218,7 +226,7 @@ where
             on_notice: node.on_notice,
             recorder: node.recorder,
             commands: Some(commands),
-            control: Control { commands: VecDeque::new(), stopped: false },
+            control: Control { commands: VecDeque::new(), stopped: false, stats: Stats::default() },
         };
         (running, Handle { commands: sender, waker })
     }
@@ -249,6 +257,7 @@ where
     fn apply(&mut self, host: &mut Host<'_>) {
         let Self { number, out, commits, files, passwords, on_notice, control, .. } = self;
         let number = *number;
+        control.stats = host.sockets.tally.stats;
         out.drain_with(|action, bytes| match action {
             Action::Listen { listener, address } => host.sockets.listen(number, listener, address),
             Action::Connect { conn, address } => host.sockets.connect(number, conn, address),

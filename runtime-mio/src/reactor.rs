@@ -18,7 +18,8 @@ use crate::{
     clock::{Clock, WallWatch, wall},
     interfaces::{self, Interfaces},
     node::{Driven, Handle, Host, Node, Running, StoreError},
-    sockets::{Sockets, Stats, Step},
+    sockets::{Sockets, Step},
+    tally::Stats,
     workers::{Answer, Workers},
 };
 
@@ -42,6 +43,14 @@ pub struct Options {
     pub connections_max: usize,
     /// Bytes that wait to be written to one connection; past it, the connection is closed.
     pub out_bytes_max: usize,
+    /// Bytes that wait to be written to all connections together; past it, the one with the most is closed.
+    pub queued_bytes_max: usize,
+}
+
+impl Options {
+    /// What all queues together may hold unless there is reason for another bound: 64 connections that take nothing, as
+    /// patiently as one may be waited for.
+    pub const QUEUED_BYTES_MAX: usize = 256 * 1024 * 1024;
 }
 
 /// Why a reactor cannot go on. Nothing more is said once one of these happened.
@@ -153,7 +162,7 @@ impl Reactor {
     /// What it did so far.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
-        &self.sockets.stats
+        &self.sockets.tally.stats
     }
 
     fn run_nodes(&mut self) -> Result<(), Fatal> {
@@ -172,7 +181,7 @@ impl Reactor {
     }
 
     fn turn(&mut self) -> Result<(), Fatal> {
-        self.sockets.stats.turns += 1;
+        self.sockets.tally.stats.turns += 1;
         self.wait()?;
         self.sockets.flush_all();
         self.tell_of_the_host()?;

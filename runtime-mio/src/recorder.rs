@@ -107,7 +107,8 @@ mod tests {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
         let path = PathBuf::from("/dev/full");
         let recorder = Recorder { file: full, path, machine: "idle".to_owned(), lines: Vec::new() };
-        let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1 }).expect("a reactor");
+        let mut reactor =
+            Reactor::new(Options { connections_max: 1, out_bytes_max: 1, queued_bytes_max: 1 }).expect("a reactor");
         reactor.add(Node {
             machine: Idle,
             store: None,

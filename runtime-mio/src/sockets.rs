@@ -27,6 +27,7 @@ use crate::{
     datagrams::{Datagrams, Heard},
     listener::{Accepted, Listener, Spare},
     reactor::Options,
+    tally::Tally,
 };
 
 /// One look at a connection writes about this much.
@@ -41,19 +42,6 @@ const ACCEPTS_MAX: usize = 64;
 const TURNED_AWAY_AT_ONCE_MAX: usize = 256;
 /// A listener that ran out of descriptors is looked at again after this.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// Connections that were turned away are logged this often at most.
-const LOG_EVERY: Duration = Duration::from_secs(5);
-
-/// What the reactor did so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Turns.
-    pub turns: u64,
-    /// Connections that were accepted.
-    pub accepted: u64,
-    /// Connections that were turned away, because there were too many or descriptors ran out.
-    pub turned_away: u64,
-}
 
 /// A socket and to whom it belongs.
 struct Socket {
@@ -98,15 +86,15 @@ pub(crate) struct Sockets {
     minted: Vec<u64>,
     connections: usize,
     closing: usize,
+    /// What waits to be written to all of them.
+    queued: usize,
     ready: VecDeque<usize>,
     dirty: VecDeque<usize>,
     inviting: VecDeque<usize>,
     /// Connections that must be gone by then and listeners that are to be looked at again, by time and serial.
     timers: BTreeMap<(Instant, u64), usize>,
     spare: Spare,
-    logged: Option<Instant>,
-    logged_turned_away: u64,
-    pub(crate) stats: Stats,
+    pub(crate) tally: Tally,
 }
 
 impl Sockets {
@@ -120,14 +108,13 @@ impl Sockets {
             minted: Vec::new(),
             connections: 0,
             closing: 0,
+            queued: 0,
             ready: VecDeque::new(),
             dirty: VecDeque::new(),
             inviting: VecDeque::new(),
             timers: BTreeMap::new(),
             spare: Spare::new(),
-            logged: None,
-            logged_turned_away: 0,
-            stats: Stats::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -180,10 +167,13 @@ impl Sockets {
     }
 
     pub(crate) fn send(&mut self, node: usize, conn: ConnId, bytes: &[u8]) {
-        let max = self.options.out_bytes_max;
+        let Options { out_bytes_max: max, queued_bytes_max, .. } = self.options;
         let Some((key, connection)) = self.connection(node, conn) else { return };
+        let before = connection.queued();
         connection.queue(bytes);
-        if connection.queued() <= max {
+        let queued = connection.queued();
+        self.queued += queued - before;
+        if queued <= max && self.queued <= queued_bytes_max {
             self.push_dirty(key);
             return;
         }
@@ -194,6 +184,26 @@ impl Sockets {
         {
             connection.abort();
             self.set_gone(key, Closed::SlowReader);
+        }
+        while self.queued > queued_bytes_max {
+            self.crowd_out();
+        }
+    }
+
+    /// Ends the connection to which the most waits to be written: whoever takes what it is told has little there.
+    fn crowd_out(&mut self) {
+        let longest = self.slab.iter().filter_map(|(key, socket)| match &socket.kind {
+            Kind::Connection(connection) => Some((connection.queued(), key)),
+            Kind::Listener(_) | Kind::Datagrams(_) | Kind::Refused(_) | Kind::Gone(_) => None,
+        });
+        let (queued, key) = longest.max().unwrap_or_default();
+        assert!(queued > 0, "what is queued waits for somebody");
+        let Some(Socket { kind: Kind::Connection(connection), .. }) = self.slab.get(key) else { return };
+        self.tally.stats.crowded_out += 1;
+        connection.abort();
+        match connection.phase {
+            Phase::Closing { .. } => self.remove(key),
+            Phase::Dialling | Phase::Open => self.set_gone(key, Closed::SlowReader),
         }
     }
 
@@ -347,7 +357,10 @@ impl Sockets {
 
     fn flush(&mut self, key: usize) {
         let Some(Socket { kind: Kind::Connection(connection), .. }) = self.slab.get_mut(key) else { return };
-        match connection.flush(WRITE_BYTES_MAX) {
+        let before = connection.queued();
+        let outcome = connection.flush(WRITE_BYTES_MAX);
+        self.queued -= before - connection.queued();
+        match outcome {
             WriteOutcome::Blocked => {}
             WriteOutcome::More => self.push_dirty(key),
             WriteOutcome::Broken => match connection.phase {
@@ -533,14 +546,14 @@ impl Sockets {
                     let conn = ConnId(self.minted[node]);
                     let new = self.insert(node, conn.0, Kind::Connection(Connection::new(stream, Phase::Open)));
                     if self.register(new) {
-                        self.stats.accepted += 1;
+                        self.tally.stats.accepted += 1;
                         return Step::Tell(node, Event::Opened { conn, listener: Some(id), local, remote });
                     }
                     self.remove(new);
-                    self.count_turned_away("the system does not watch more sockets");
+                    self.tally.count_turned_away("the system does not watch more sockets");
                 }
-                Accepted::Stream { .. } => self.count_turned_away("there are too many connections"),
-                Accepted::TurnedAway => self.count_turned_away("there are no descriptors left"),
+                Accepted::Stream { .. } => self.tally.count_turned_away("there are too many connections"),
+                Accepted::TurnedAway => self.tally.count_turned_away("there are no descriptors left"),
                 Accepted::Failed => {}
                 Accepted::Blocked => return Step::Rest,
                 Accepted::Exhausted => break,
@@ -552,17 +565,6 @@ impl Sockets {
             self.set_timer(key, ACCEPT_RETRY);
         }
         Step::Rest
-    }
-
-    fn count_turned_away(&mut self, why: &str) {
-        self.stats.turned_away += 1;
-        let now = Instant::now();
-        if self.logged.is_none_or(|logged| now.duration_since(logged) >= LOG_EVERY) {
-            let count = self.stats.turned_away - self.logged_turned_away;
-            log::warn!("{count} connections were turned away: {why}");
-            self.logged = Some(now);
-            self.logged_turned_away = self.stats.turned_away;
-        }
     }
 
     // The slab and the queues.
@@ -611,7 +613,10 @@ impl Sockets {
     /// The socket is dropped; the machine is to be told that the connection is gone.
     fn set_gone(&mut self, key: usize, reason: Closed) {
         let Some(socket) = self.slab.get_mut(key) else { return };
-        self.connections -= usize::from(matches!(socket.kind, Kind::Connection(_)));
+        if let Kind::Connection(connection) = &socket.kind {
+            self.connections -= 1;
+            self.queued -= connection.queued();
+        }
         socket.kind = Kind::Gone(reason);
         self.push_ready(key);
     }
@@ -623,6 +628,7 @@ impl Sockets {
         }
         if let Kind::Connection(connection) = &socket.kind {
             self.connections -= 1;
+            self.queued -= connection.queued();
             if matches!(connection.phase, Phase::Closing { .. }) {
                 // A closing connection has no id any more; another socket may have come by it since.
                 self.closing -= 1;

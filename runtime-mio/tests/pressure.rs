@@ -85,6 +85,42 @@ fn a_queue_of_exactly_the_bound_is_no_slow_reader() {
     finish(running);
 }
 
+/// Two readers that take nothing are told so much, and a third one takes everything: the orders, and who they are.
+fn two_queues(options: Options, each: [usize; 2]) -> (Vec<Closed>, u64) {
+    let (running, [puppet]) = run(options, [Habits::default()]);
+    let (_, address) = puppet.listen();
+    let deaf = [(); 2].map(|()| (client(address), puppet.opened()));
+    let mut hears = client(address);
+    let conn = puppet.opened();
+    // More than the kernel takes, so that what is counted is what waits here.
+    let orders = deaf.iter().zip(each).map(|((_, deaf), bytes)| Order::Send(*deaf, vec![b'q'; bytes]));
+    // All in one turn: nothing is written between them.
+    puppet.order(Order::All(orders.collect()));
+    puppet.order(Order::Send(conn, b"still here".to_vec()));
+    assert_eq!(heard(&mut hears, 10), b"still here");
+    let ended = puppet.ping();
+    let ended = ended.iter().filter_map(|told| match told {
+        Told::Heard(_, Event::Closed { conn, reason }) => {
+            assert_eq!(*conn, deaf[0].1, "the longest");
+            Some(*reason)
+        }
+        _ => None,
+    });
+    let ended = ended.collect();
+    puppet.stop();
+    drop((deaf, hears));
+    (ended, finish(running).crowded_out)
+}
+
+#[test]
+fn all_queues_together_are_bounded_and_the_longest_is_the_one_that_ends() {
+    const DEAF: [usize; 2] = [20 * KIB * KIB, 16 * KIB * KIB];
+    let bounded = |queued_bytes_max| Options { out_bytes_max: 64 * KIB * KIB, queued_bytes_max, ..OPTIONS };
+    assert_eq!(two_queues(bounded(DEAF[0] + DEAF[1]), DEAF), (vec![], 0), "at the bound");
+    // The kernel takes some megabytes of the first before the second is over the bound.
+    assert_eq!(two_queues(bounded(DEAF[0] + KIB), DEAF), (vec![Closed::SlowReader], 1), "past it");
+}
+
 #[test]
 fn bulk_does_not_stand_in_front_of_chat() {
     const BULK: usize = 32 * KIB * KIB;
@@ -198,7 +234,7 @@ fn connections_past_the_bound_are_turned_away_and_the_others_served() {
     puppet.stop();
     drop((served, next));
     let stats = finish(running);
-    assert_eq!((stats.accepted, stats.turned_away), (11, 50));
+    assert_eq!((stats.accepted, stats.turned_away, stats.crowded_out), (11, 50, 0));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use papo_proto::{
     relay,
     tracker::{Command, Notice},
 };
-use papo_runtime_mio::{Control, Handle};
+use papo_runtime_mio::{Control, Handle, Stats};
 
 /// What the program knows of its tracker.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Host {
                 self.tell_relays(&relay::Command::Count);
                 let sentence = format!(
                     "connections {connections}, sessions {sessions}, users {users}, rooms {rooms}; {}",
-                    refused_or_cut(&counters)
+                    refused_or_cut(&counters, control.stats())
                 );
                 if asked || sentence != self.logged {
                     info!("{sentence}");
@@ -102,7 +102,7 @@ impl Host {
                 }
             }
             Notice::Stopped => {
-                info!("stopped; {}", refused_or_cut(&self.counters));
+                info!("stopped; {}", refused_or_cut(&self.counters, control.stats()));
                 control.stop();
                 self.tell_relays(&relay::Command::Shutdown);
             }
@@ -148,11 +148,34 @@ pub(crate) fn refused(what: &str, address: SocketAddr, reason: Refusal, option: 
     format!("{what} {address}: {why}")
 }
 
-fn refused_or_cut(counters: &Counters) -> String {
-    let counts = counters.iter().map(|(fault, count)| format!("{count} {fault}")).collect::<Vec<_>>();
+/// What the machine refused, and what it never saw.
+fn refused_or_cut(counters: &Counters, stats: Stats) -> String {
+    let mishaps = stats.mishaps().map(|(count, mishap)| format!("{count} {mishap}"));
+    let counts = counters.iter().map(|(fault, count)| format!("{count} {fault}")).chain(mishaps).collect::<Vec<_>>();
     if counts.is_empty() {
         "nothing refused or cut".to_owned()
     } else {
         format!("refused or cut: {}", counts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use papo_proto::error::Fault;
+
+    use super::*;
+
+    #[test]
+    fn what_the_tracker_never_saw_is_counted_with_what_it_refused() {
+        let mut counters = Counters::default();
+        assert_eq!(refused_or_cut(&counters, Stats::default()), "nothing refused or cut");
+        counters.count(Fault::Malformed);
+        let stats = Stats { turned_away: 7, crowded_out: 2, ..Stats::default() };
+        let told = format!(
+            "refused or cut: 1 {}, 7 turned away for want of room or descriptors, \
+             2 cut off as the one to which most was queued",
+            Fault::Malformed
+        );
+        assert_eq!(refused_or_cut(&counters, stats), told);
     }
 }

@@ -78,6 +78,7 @@ fn run(settings: Settings) -> Result<(), Failed> {
     let options = Options {
         connections_max: limits.connections_max + relayed + CONNECTIONS_SPARE,
         out_bytes_max: limits.out_bytes_max,
+        queued_bytes_max: Options::QUEUED_BYTES_MAX,
     };
     let hosting = HostingOptions {
         listen: settings.listen.clone(),

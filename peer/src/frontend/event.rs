@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use papo_proto::{
+    error::Counters,
     identity::Key,
     names::Name,
     peer::{Notice, Problem, interface::Target},
     wire::tracker::Status,
 };
+use papo_runtime_mio::Stats;
 
 use super::{
     commands::{Mistake, Verb},
@@ -25,6 +27,17 @@ pub(crate) enum Event {
         notice: Notice,
         /// What it was like.
         summary: Summary,
+    },
+    /// How things stand.
+    Counters {
+        /// How often each fault happened.
+        counters: Counters,
+        /// Links that are up.
+        links: usize,
+        /// Messages that wait for receivers.
+        unacknowledged: usize,
+        /// What the reactor counted besides, of whom the peer never heard.
+        stats: Stats,
     },
     /// How far a transfer has come, where only some of that is told.
     Progress(Moving),

@@ -32,6 +32,10 @@ fn value(event: &Event) -> Option<Value> {
     Some(match event {
         // Scripts are told all progress, and make their own summaries.
         Event::Notice(notice) | Event::Arrived { notice, .. } => return self::notice(notice),
+        Event::Counters { counters, links, unacknowledged, stats } => json!({
+            "event": "counters", "links": links, "unacknowledged": unacknowledged, "faults": counters,
+            "turned_away": stats.turned_away, "crowded_out": stats.crowded_out,
+        }),
         Event::Progress(moving) => progress(moving.transfer, moving.done, moving.total),
         Event::Problem(problem) => error(problem.code(), &sentences::problem(problem)),
         Event::Mistake(mistake) => error(mistake.code(), &sentences::mistake(mistake)),
@@ -111,9 +115,6 @@ fn notice(notice: &Notice) -> Option<Value> {
         Notice::Pinged { user, us } => json!({
             "event": "latency", "target": user, "status": Speed::of_us(*us).word(), "ms": milliseconds(*us),
         }),
-        Notice::Counters { counters, links, unacknowledged } => json!({
-            "event": "counters", "links": links, "unacknowledged": unacknowledged, "faults": counters,
-        }),
         Notice::Note(note @ Note::TrackerOffered { address }) => json!({
             "event": "tracker_offered", "address": address.to_string(), "text": sentences::note(note),
         }),
@@ -151,7 +152,11 @@ fn notice(notice: &Notice) -> Option<Value> {
             json!({ "event": "notice", "code": "undelivered", "text": text, "messages": unacknowledged })
         }
         // Answered by the frontend, not shown.
-        Notice::UnknownTracker { .. } | Notice::PasswordNeeded { .. } | Notice::Outcome { .. } => return None,
+        // The counters are told with what the reactor adds to them.
+        Notice::UnknownTracker { .. }
+        | Notice::PasswordNeeded { .. }
+        | Notice::Counters { .. }
+        | Notice::Outcome { .. } => return None,
     })
 }
 

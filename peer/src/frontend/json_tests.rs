@@ -1,6 +1,7 @@
 //! What scripts rely on: events, their fields, and that nothing hostile stands in a line.
 
 use papo_proto::{
+    error::{Counters, Fault},
     identity::Key,
     machine::Refusal,
     names::Name,
@@ -10,6 +11,7 @@ use papo_proto::{
         transfer::{Hash, Reason},
     },
 };
+use papo_runtime_mio::Stats;
 
 use super::*;
 use crate::frontend::{
@@ -260,6 +262,17 @@ fn every_error_has_a_text_and_a_code() {
         assert_eq!((parsed["event"].as_str(), parsed["code"].as_str()), (Some("error"), Some(code)));
         assert!(parsed["text"].as_str().is_some_and(|text| !text.is_empty()));
     }
+}
+
+#[test]
+fn counters_have_what_the_reactor_refused_too() {
+    let mut counters = Counters::default();
+    counters.count(Fault::Malformed);
+    let stats = Stats { turned_away: 7, crowded_out: 2, ..Stats::default() };
+    check(
+        &Event::Counters { counters, links: 1, unacknowledged: 3, stats },
+        r#"{"event":"counters","links":1,"unacknowledged":3,"faults":{"malformed":1},"turned_away":7,"crowded_out":2}"#,
+    );
 }
 
 #[test]

@@ -64,6 +64,9 @@ pub(crate) fn of(event: &Event, me: &Name) -> Vec<Shown> {
     match event {
         Event::Notice(notice) => of_notice(notice, me),
         Event::Arrived { notice, summary } => of_arrived(notice, summary),
+        Event::Counters { counters, links, unacknowledged, stats } => {
+            vec![Shown::Notice(all(sentences::counters(counters, *links, *unacknowledged, *stats)))]
+        }
         Event::Progress(moving) => vec![Shown::Faint(one(files::progress(moving)))],
         Event::Problem(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
         Event::Mistake(mistake) => vec![Shown::Error(one(sentences::mistake(mistake)))],
@@ -122,9 +125,6 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         Notice::Message(incoming) => vec![Shown::Message(message(incoming, me))],
         Notice::Digits { user, digits } => vec![Shown::Notice(all(sentences::digits(user, digits)))],
         Notice::Pinged { user, us } => plain(sentences::answered(user, *us)),
-        Notice::Counters { counters, links, unacknowledged } => {
-            vec![Shown::Notice(all(sentences::counters(counters, *links, *unacknowledged)))]
-        }
         Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(one(sentences::note(note)))],
         Notice::Note(note) => plain(sentences::note(note)),
         Notice::Failed(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
@@ -147,6 +147,7 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         | Notice::Progress { .. }
         | Notice::UnknownTracker { .. }
         | Notice::PasswordNeeded { .. }
+        | Notice::Counters { .. }
         | Notice::Outcome { .. } => Vec::new(),
     }
 }

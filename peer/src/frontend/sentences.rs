@@ -21,6 +21,7 @@ use papo_proto::{
         transfer::Reason,
     },
 };
+use papo_runtime_mio::Stats;
 
 use super::{
     commands::Mistake,
@@ -228,9 +229,10 @@ pub(crate) fn stopped(unacknowledged: usize) -> Option<String> {
 }
 
 /// How things stand.
-pub(crate) fn counters(counters: &Counters, links: usize, unacknowledged: usize) -> Vec<String> {
+pub(crate) fn counters(counters: &Counters, links: usize, unacknowledged: usize, stats: Stats) -> Vec<String> {
+    let mishaps = stats.mishaps().map(|(count, mishap)| format!("{count} times: {mishap}"));
     let faults = counters.iter().map(|(fault, count)| format!("{count} times: {fault}"));
-    let faults = faults.collect::<Vec<_>>();
+    let faults = faults.chain(mishaps).collect::<Vec<_>>();
     let head = format!("links: {links}; messages that wait for someone: {unacknowledged}; refused or cut");
     if faults.is_empty() { vec![format!("{head}: nothing")] } else { [vec![head + ":"], faults].concat() }
 }

@@ -90,7 +90,9 @@ fn word(effect: &Effect) -> String {
             let debug = format!("{notice:?}");
             format!("show {}", debug.split([' ', '(']).next().unwrap_or_default())
         }
-        Effect::Show(Event::Arrived { .. } | Event::Progress(_)) => unreachable!("the session makes none"),
+        Effect::Show(Event::Arrived { .. } | Event::Progress(_) | Event::Counters { .. }) => {
+            unreachable!("the session makes none")
+        }
         Effect::Show(Event::Problem(problem)) => format!("error {}", problem.code()),
         Effect::Show(Event::Mistake(mistake)) => format!("error {}", mistake.code()),
         Effect::Show(Event::Trouble(trouble)) => format!("error {}", trouble.code()),

@@ -30,7 +30,8 @@ use socket2::{Domain, Socket, Type};
 /// No wait of a test is longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// What tests run with unless they say otherwise.
-pub(crate) const OPTIONS: Options = Options { connections_max: 1000, out_bytes_max: 4 * 1024 * 1024 };
+pub(crate) const OPTIONS: Options =
+    Options { connections_max: 1000, out_bytes_max: 4 * 1024 * 1024, queued_bytes_max: Options::QUEUED_BYTES_MAX };
 
 /// An address of this host with a port that the system chooses.
 pub(crate) fn any_port() -> SocketAddr {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::signal::Signal;
 use papo_proto::wire::tracker::FromTracker;
 
 use super::{by_form, is_long, tell};
@@ -104,6 +105,7 @@ fn a_peer_out_of_descriptors_hardly_works_and_lets_in_whoever_comes_when_others_
     host.wait_for("logged_in", |_| true);
     let hosting = host.wait_for("notice", |event| text(event, "code") == "hosting");
     let address = texts(&hosting, "addresses")[0].parse().expect("an address");
+    let mut turned_away = 0;
     for round in 0..by_form(1, 4) {
         // None of them says anything, so each has eight seconds.
         let strangers = (0..CLIENTS).map(|_| raw::connect(address, None).expect("the system takes it"));
@@ -117,8 +119,12 @@ fn a_peer_out_of_descriptors_hardly_works_and_lets_in_whoever_comes_when_others_
         while Raw::connect(address, 7).and_then(|mut bia| bia.register(&name, "pw")).is_err() {
             assert!(since.elapsed() < BOUND, "nobody is let in\n{}", host.process.story());
         }
+        turned_away += CLIENTS as usize - inside;
         report("a peer that hosts", inside, CLIENTS as usize - inside, share, since.elapsed());
     }
+    host.process.signal(Signal::SIGUSR1);
+    let counters = host.wait_for("counters", |_| true);
+    assert!(counters["turned_away"].as_u64().is_some_and(|count| count >= turned_away as u64), "{counters}");
     assert_eq!(host.quit(), 0);
 }
 

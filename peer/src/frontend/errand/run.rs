@@ -197,6 +197,6 @@ const fn concerns(event: &Event) -> bool {
             Info::Sending { .. } | Info::Receiving { .. } | Info::NotForThis { .. } | Info::GoesOn | Info::Recording(_)
         ),
         Event::Arrived { .. } | Event::Progress(_) | Event::Problem(_) | Event::Mistake(_) | Event::Trouble(_) => true,
-        Event::Inactive(_) => false,
+        Event::Inactive(_) | Event::Counters { .. } => false,
     }
 }
