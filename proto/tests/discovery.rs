@@ -119,12 +119,35 @@ fn who_is_alone_hears_itself_and_dials_nobody() {
 }
 
 #[test]
-fn several_on_one_host_find_each_other() {
+fn more_are_linked_than_may_be_dialled_at_once() {
     let mut world = World::default();
-    let all = [1, 2, 3].map(|number| world.neighbour(number, &format!("u{number}"), &["10.0.0.1/24", "127.0.0.1/8"]));
-    world.pass(2 * SOON);
-    for (one, other) in [(0, 1), (0, 2), (1, 2)] {
-        assert!(linked(&world, all[one], all[other]), "{one} and {other}");
+    let all = (1..=6_u8).map(|number| {
+        world.at(&[&format!("10.0.0.{number}/24")]).peer_with(number, &format!("u{number}"), |start| {
+            start.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+            start.lan = Some(papo_proto::peer::interface::Lan { port: PORT, hosts_tracker: None });
+            start.limits.lan_dials_max = 1;
+        })
+    });
+    let all = all.collect::<Vec<_>>();
+    world.pass(10 * SOON);
+    for (at, one) in all.iter().enumerate() {
+        for other in &all[at + 1..] {
+            assert!(linked(&world, *one, *other), "{one} and {other}");
+        }
+    }
+}
+
+#[test]
+fn several_on_one_host_find_each_other() {
+    // In whatever order their numbers make them dial.
+    for first in 1..20 {
+        let mut world = World::default();
+        let all = [first, first + 1, first + 2];
+        let all = all.map(|number| world.neighbour(number, &format!("u{number}"), &["10.0.0.1/24", "127.0.0.1/8"]));
+        world.pass(2 * SOON);
+        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+            assert!(linked(&world, all[one], all[other]), "{one} and {other} of those from {first} on");
+        }
     }
 }
 

@@ -299,6 +299,8 @@ impl Discovery {
         let known = self.with_key(&key).any(|one| one.told);
         if let Some(neighbour) = self.neighbours.get_mut(&address) {
             neighbour.key = Some(key);
+            // That dial is over, for as long as its link may stand.
+            neighbour.dialling = None;
             neighbour.told = true;
             neighbour.redial.reset();
             return !known;
