@@ -349,7 +349,7 @@ pub(crate) fn note(note: &Note) -> String {
         Note::Dropped { user, count } => format!("{count} messages will not reach {user}"),
         Note::LinkFault { user, fault: why, .. } => format!("the link to {user} was cut: {}", fault(*why)),
         Note::Refused { user } => {
-            format!("{user} takes no link from you at present; what you say to {user} tries it again")
+            format!("{user} wants no link at present; what you say to {user} is kept until there is one")
         }
         Note::Strangers { count: 1, fault: why, address } => {
             format!("a connection from {address} was refused: {}", fault(*why))
