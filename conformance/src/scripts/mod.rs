@@ -4,8 +4,10 @@
 //! - `whole_life`: from registering to goodbye.
 //! - `reconnect`: a tracker that dies and comes back, a device that is replaced.
 //! - `hostile`: what strangers send.
+//! - `neighbours`: two without a tracker, and files.
 
 mod hostile;
+mod neighbours;
 mod reconnect;
 mod stage;
 mod whole_life;
@@ -27,7 +29,7 @@ use papo_proto::{
     wire::tracker::PasswordHash,
 };
 
-use crate::world::NodeId;
+use crate::world::{NodeId, resident::Kept};
 use stage::Stage;
 
 /// Long enough for anything that only the world's delays hold up.
@@ -45,7 +47,7 @@ pub struct Recording {
 
 /// Every recording of every script.
 pub fn all() -> Vec<Recording> {
-    [whole_life::record(), reconnect::record(), hostile::record()].into_iter().flatten().collect()
+    [whole_life::record(), reconnect::record(), hostile::record(), neighbours::record()].into_iter().flatten().collect()
 }
 
 /// The host with this number.
@@ -83,6 +85,17 @@ pub(crate) fn newcomer(seed: u8, user: &str) -> peer::Start {
         credentials: Some(credentials(user, true)),
         ..peer::Start::new(Seed([seed; 32]), Identity::from_secret(&[seed; 32]), name(user), listen, state)
     }
+}
+
+/// Someone who was killed and starts again, with a seed of its own.
+fn with_what_was_kept(world: &Stage, killed: NodeId, seed: u8, mut start: peer::Start) -> peer::Start {
+    for kept in world.kept(killed) {
+        if let Kept::Peer(change) = kept {
+            start.state.apply(change, start.limits.entries_known_max);
+        }
+    }
+    start.state.unshown.clear();
+    peer::Start { seed: Seed([seed; 32]), ..start }
 }
 
 fn tracker_address(host: &str, key: Option<Key>) -> TrackerAddress {

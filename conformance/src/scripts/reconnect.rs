@@ -9,14 +9,13 @@ use papo_proto::{
         Problem, Request,
         interface::{Credentials, Target},
     },
-    rng::Seed,
 };
 
 use crate::world::resident::Kept;
 
 use super::{
     LATER, Recording, credentials, done, heard, host, log_in, logged_in, name, newcomer, open, outcome, quit,
-    recording, say, shut_down, stage::Stage, tracker,
+    recording, say, shut_down, stage::Stage, tracker, with_what_was_kept,
 };
 
 /// Plays it.
@@ -53,14 +52,7 @@ pub(super) fn record() -> Vec<Recording> {
     let killed = bia;
     world.kill(killed);
     say(&mut world, ana, sala(), "enquanto dormias");
-    let mut start = newcomer(22, "bia");
-    for kept in world.kept(killed) {
-        if let Kept::Peer(change) = kept {
-            start.state.apply(change, start.limits.entries_known_max);
-        }
-    }
-    start.state.unshown.clear();
-    start.seed = Seed([26; 32]);
+    let mut start = with_what_was_kept(&world, killed, 26, newcomer(22, "bia"));
     start.credentials = Some(Credentials { password: None, ..credentials("bia", false) });
     let bia = log_in(&mut world, host(3), start);
     heard(&mut world, bia, "enquanto dormias");
