@@ -211,8 +211,10 @@ limits! {
     relay_outflow_per_s_max: u64 = 512 * 1024;
     /// What may wait for the pauses of one client of the relay for TCP; past it, nobody is read.
     relay_waiting_bytes_max: usize = 64 * 1024;
-    /// What a client of the relay for TCP may have been sent that the network has not taken; past it, it is given up.
+    /// What a client of the relay for TCP may have been sent that the network has not taken; past it, nobody is read.
     relay_untaken_bytes_max: usize = 1024 * 1024;
+    /// A client of the relay for TCP for whom nobody is read is given up after so long.
+    relay_slow_ms_max: u64 = 1_000;
     /// Silence after which a client of the relay for TCP is given up: a day.
     relay_tcp_idle_ms_max: u64 = 24 * 3_600_000;
     /// Silence after which a member of the relay for UDP is given up.

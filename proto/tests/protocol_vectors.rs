@@ -556,6 +556,7 @@ fn the_tables_of_the_document_have_the_code_s_numbers() {
         format!("says more than {} bytes a second", thousands(number(limits.relay_bytes_per_s_max))),
         format!("more than {} bytes wait for anyone's", thousands(limits.relay_waiting_bytes_max)),
         format!("has not taken {} bytes", millions(limits.relay_untaken_bytes_max as u64)),
+        format!("take them for {} s is closed", limits.relay_slow_ms_max / 1000),
         format!("be sent more than {} bytes a second", thousands(number(limits.relay_outflow_per_s_max))),
         format!("has {} clients, {} of", limits.relay_clients_max, limits.relay_clients_per_source_max),
         format!("their ends ping after {} to {} s", limits.link_ping_after_ms / 2000, limits.link_ping_after_ms / 1000),

@@ -1,7 +1,8 @@
 //! The relay for TCP. A stream has no messages in it: what arrives at once counts as said at once.
 //!
-//! Nothing that a client sends is lost: one that says too much is not read for a while, and while text waits for any
-//! client's pauses (see [`Paced`]), nobody is. Only whoever does not read is given up.
+//! Nothing that a client sends is lost: one that says too much is not read for a while, and nobody is while text waits
+//! for any client's pauses (see [`Paced`]), or has not been taken by the network. Many who talk at once fill the queue of
+//! one who reads well; so only whoever takes nothing for a while is given up.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -29,6 +30,8 @@ enum Timer {
     Read(ConnId),
     /// What it began to say becomes no [`LEAVE`] any more.
     Hold(ConnId),
+    /// It has not taken what it was sent for too long.
+    Slow(ConnId),
     /// Nothing was heard of it for too long.
     Idle(ConnId),
 }
@@ -105,13 +108,14 @@ impl Machine for TcpRelay {
             Event::Writable { conn, .. } => {
                 if let Some(client) = self.clients.get_mut(&conn) {
                     (client.untaken, client.wants_write) = (0, false);
+                    self.timers.clear(Timer::Slow(conn));
+                    self.count_behind(now, out);
                 }
             }
-            Event::Closed { conn, reason } => match reason {
-                Closed::End | Closed::Reset => self.forget(now, conn, |counters| &mut counters.left, out),
-                Closed::SlowReader => self.forget(now, conn, |counters| &mut counters.slow, out),
-                Closed::Lost => self.forget(now, conn, |counters| &mut counters.unreachable, out),
-            },
+            Event::Closed { conn, reason } => {
+                self.tell_held(now, conn, out);
+                self.on_closed(now, conn, reason, out);
+            }
             Event::Due => self.on_due(now, out),
             Event::Command(Command::Count) => {
                 out.notify(Notice::Counters { clients: self.clients.len(), counters: self.counters });
@@ -181,6 +185,20 @@ impl TcpRelay {
         self.choose_reading(now, conn, out);
     }
 
+    /// What was held back has become no [`LEAVE`].
+    fn tell_held(&mut self, now: Time, from: ConnId, out: &mut Out) {
+        let held = self.clients.get_mut(&from).map(|client| std::mem::take(&mut client.held));
+        self.tell_others(now, from, &held.unwrap_or_default(), out);
+    }
+
+    fn on_closed(&mut self, now: Time, conn: ConnId, reason: Closed, out: &mut Out) {
+        match reason {
+            Closed::End | Closed::Reset => self.forget(now, conn, |counters| &mut counters.left, out),
+            Closed::SlowReader => self.forget(now, conn, |counters| &mut counters.slow, out),
+            Closed::Lost => self.forget(now, conn, |counters| &mut counters.unreachable, out),
+        }
+    }
+
     fn tell_others(&mut self, now: Time, from: ConnId, text: &str, out: &mut Out) {
         let Some(remote) = self.clients.get(&from).map(|client| client.remote) else { return };
         let others = || self.clients.keys().copied().filter(|&other| other != from).collect::<Vec<_>>();
@@ -209,10 +227,14 @@ impl TcpRelay {
     }
 
     const fn is_behind(&self, client: &Client) -> bool {
-        client.to_write.waiting_bytes() > self.limits.relay_waiting_bytes_max
+        client.to_write.waiting_bytes() > self.limits.relay_waiting_bytes_max || self.is_slow(client)
     }
 
-    /// Writes what may be written to a client now. One that does not take it is given up.
+    const fn is_slow(&self, client: &Client) -> bool {
+        client.untaken > self.limits.relay_untaken_bytes_max
+    }
+
+    /// Writes what may be written to a client now.
     fn write(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         let Some(client) = self.clients.get_mut(&conn) else { return };
         while let Some(text) = client.to_write.next_write(now) {
@@ -220,8 +242,7 @@ impl TcpRelay {
             out.send(conn, text.as_bytes());
         }
         if client.untaken > self.limits.relay_untaken_bytes_max {
-            out.close(conn, CloseHow::Abort);
-            return self.forget(now, conn, |counters| &mut counters.slow, out);
+            self.timers.set_earlier(Timer::Slow(conn), now + ms(self.limits.relay_slow_ms_max));
         }
         if client.untaken > 0 && !std::mem::replace(&mut client.wants_write, true) {
             out.push(Action::WantWrite(conn));
@@ -251,9 +272,8 @@ impl TcpRelay {
         let Some(client) = self.clients.remove(&conn) else { return };
         *count(&mut self.counters) += 1;
         self.sources.remove(client.remote.ip());
-        for timer in [Timer::Write(conn), Timer::Read(conn), Timer::Hold(conn), Timer::Idle(conn)] {
-            self.timers.clear(timer);
-        }
+        let of_client = [Timer::Write, Timer::Read, Timer::Hold, Timer::Slow, Timer::Idle];
+        of_client.into_iter().for_each(|timer| self.timers.clear(timer(conn)));
         if self.is_behind(&client) {
             self.count_behind(now, out);
         }
@@ -267,9 +287,10 @@ impl TcpRelay {
                     self.count_behind(now, out);
                 }
                 Some(Timer::Read(conn)) => self.choose_reading(now, conn, out),
-                Some(Timer::Hold(conn)) => {
-                    let held = self.clients.get_mut(&conn).map(|client| std::mem::take(&mut client.held));
-                    self.tell_others(now, conn, &held.unwrap_or_default(), out);
+                Some(Timer::Hold(conn)) => self.tell_held(now, conn, out),
+                Some(Timer::Slow(conn)) => {
+                    out.close(conn, CloseHow::Abort);
+                    self.forget(now, conn, |counters| &mut counters.slow, out);
                 }
                 Some(Timer::Idle(conn)) => {
                     out.close(conn, CloseHow::Flush);

@@ -268,6 +268,32 @@ fn while_text_waits_for_someones_pauses_nobody_is_read_and_nothing_is_lost() {
 }
 
 #[test]
+fn what_was_held_back_is_said_when_the_connection_ends() {
+    let (mut world, [a, b, c]) = Tcp::three(Limits::DEFAULT);
+    world.say(a, "/s");
+    world.tell(Event::Closed { conn: a, reason: Closed::End });
+    let line = "('127.0.0.1', 61531) disse: /s";
+    assert_eq!(world.sent(), [sent(b, line), sent(c, line)]);
+}
+
+#[test]
+fn whoever_takes_in_time_what_came_at_once_is_not_given_up() {
+    let limits = Limits { relay_untaken_bytes_max: 5_000, ..Limits::DEFAULT };
+    let (mut world, [a, b, c]) = Tcp::three(limits);
+    world.say(a, "x".repeat(4_000));
+    assert_eq!(world.reading, []);
+    world.say(a, "x".repeat(4_000));
+    assert_eq!(world.reading, [(a, false), (b, false), (c, false)], "nobody is read meanwhile");
+    world.pass(ms(999));
+    for conn in [b, c] {
+        world.tell(Event::Writable { conn, bytes: 1 });
+    }
+    assert_eq!(world.reading[3..], [(a, true), (b, true), (c, true)]);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.closed, []);
+}
+
+#[test]
 fn whoever_does_not_read_is_given_up_and_the_others_hear_everything() {
     let limits = Limits { relay_untaken_bytes_max: 5_000, ..Limits::DEFAULT };
     let (mut world, [a, b, c]) = Tcp::three(limits);
@@ -276,7 +302,11 @@ fn whoever_does_not_read_is_given_up_and_the_others_hear_everything() {
         assert!(world.wanted.ends_with(&[c]) || world.wanted.contains(&c));
         world.tell(Event::Writable { conn: c, bytes: 1 });
     }
+    world.pass(ms(999));
+    assert_eq!(world.closed, []);
+    world.pass(ms(1));
     assert_eq!(world.closed, [(b.0, CloseHow::Abort)]);
+    assert_eq!(world.reading.last(), Some(&(c, true)), "the others are read again");
     let (clients, counters) = world.counters();
     assert_eq!((clients, counters.slow), (2, 1));
     let to_c = world.sent.iter().filter(|(to, _)| *to == c.to_string()).count();
