@@ -11,6 +11,7 @@ use std::{
 
 use papo_proto::{
     machine::Machine,
+    monitor::Monitor,
     peer::Peer,
     record::{self, ReplayError, Summary},
     relay::{TcpRelay, UdpRelay},
@@ -21,8 +22,13 @@ use papo_proto::{
 pub const LINE_BYTES_MAX: u64 = 1 << 30;
 
 /// The machines of papo.
-pub const MACHINES: &[Known] =
-    &[Known::of::<Tracker>(), Known::of::<Peer>(), Known::of::<TcpRelay>(), Known::of::<UdpRelay>()];
+pub const MACHINES: &[Known] = &[
+    Known::of::<Tracker>(),
+    Known::of::<Peer>(),
+    Known::of::<TcpRelay>(),
+    Known::of::<UdpRelay>(),
+    Known::of::<Monitor>(),
+];
 
 /// A machine that can be replayed.
 #[derive(Debug, Clone, Copy)]

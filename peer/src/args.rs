@@ -15,7 +15,7 @@ use papo_proto::{
 use papo_tracker::settings::{SettingsError, default_data, read_config, read_secret};
 use serde::Deserialize;
 
-use crate::frontend::terminal::colour::Theme;
+use crate::{frontend::terminal::colour::Theme, monitor::args::MonitorArguments};
 
 /// Where a peer listens when it is not told, and nobody else does.
 const LISTEN: &str = "0.0.0.0:6061";
@@ -102,8 +102,17 @@ pub(crate) struct Arguments {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand)]
+#[derive(Debug, Clone, PartialEq, clap::Subcommand)]
 pub(crate) enum Task {
+    #[command(flatten)]
+    Transfer(Transfer),
+    /// Measure again and again how quickly a relay answers
+    Monitor(MonitorArguments),
+}
+
+/// Something to send or to receive.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand)]
+pub(crate) enum Transfer {
     /// Send files or directories to someone, and end when they have arrived
     Send {
         /// What to send
@@ -289,6 +298,12 @@ pub(crate) fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
         }
         None => (text, None),
     };
+    let (host, port) = host_and_port(address, TRACKER_PORT)?;
+    Ok(TrackerAddress { host, port, key })
+}
+
+/// `HOST[:PORT]`, with the port that counts where there is none; an IPv6 address stands in brackets.
+pub(crate) fn host_and_port(address: &str, usual: u16) -> Result<(String, u16), String> {
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or("a bracket is not closed")?;
@@ -303,7 +318,7 @@ pub(crate) fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
         },
     };
     let port = match port {
-        "" => TRACKER_PORT,
+        "" => usual,
         port => port.parse().ok().filter(|&port| port > 0).ok_or("a port is a number from 1 to 65535")?,
     };
     if host.is_empty()
@@ -312,7 +327,7 @@ pub(crate) fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
     {
         return Err("a host is a name or an address".to_owned());
     }
-    Ok(TrackerAddress { host: host.to_owned(), port, key })
+    Ok((host.to_owned(), port))
 }
 
 /// The login name of whoever runs this program, where the environment does not tell it.
@@ -360,10 +375,10 @@ mod tests {
         let task = |arguments: &[&str]| settings(arguments, &[]).expect("valid").task;
         assert_eq!(task(&["--data", "d"]), None);
         let bia = Name::new("bia").expect("valid");
-        let send = Task::Send { paths: vec!["a b".into(), "c".into()], to: bia.clone(), wait: 60 };
+        let send = Task::Transfer(Transfer::Send { paths: vec!["a b".into(), "c".into()], to: bia.clone(), wait: 60 });
         assert_eq!(task(&["--data", "d", "--no-lan", "send", "a b", "c", "--to", "bia"]), Some(send.clone()));
         assert_eq!(task(&["send", "--to", "@bia", "a b", "c", "--data", "d", "--no-lan"]), Some(send));
-        let receive = Task::Receive { once: true, from: Some(bia) };
+        let receive = Task::Transfer(Transfer::Receive { once: true, from: Some(bia) });
         let after =
             settings(&["receive", "--once", "--from", "bia", "--received-dir", "r", "--json", "--data", "d"], &[]);
         let after = after.expect("valid");

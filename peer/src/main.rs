@@ -4,11 +4,13 @@
 //! - [`node`]: the wiring of everything else.
 //! - [`store`]: what is kept, in SQLite.
 //! - [`frontend`]: how a person or a script talks with the peer.
+//! - [`monitor`]: how quickly a relay answers; another program in the same binary.
 //!
 //! What a peer does is in `papo_proto::peer`; nothing here decides about the network.
 
 mod args;
 mod frontend;
+mod monitor;
 mod node;
 mod store;
 
@@ -23,7 +25,8 @@ use std::{
 use clap::Parser as _;
 use papo_runtime_mio::diagnostics;
 
-use frontend::session::EXIT_USAGE;
+use args::{Settings, Task, Transfer};
+use frontend::{is_dumb, session::EXIT_USAGE};
 use node::{Face, Failed};
 
 const _: () = assert!(!papo_proto::CANARY, "the canary breaks a rule on purpose; it is for the simulator alone");
@@ -38,11 +41,14 @@ fn main() -> ExitCode {
         Err(help) => help.exit(),
     };
     let ended = match arguments.into_settings(|name| std::env::var(name).ok()) {
-        Ok(settings) => {
-            let face = face(settings.json, settings.task.is_some());
-            log_to(face, &settings.data);
-            node::run(settings, face)
-        }
+        Ok(mut settings) => match settings.task.take() {
+            Some(Task::Monitor(monitor)) => {
+                diagnostics::start("warn", None);
+                monitor::run(&monitor, settings.json, settings.record.as_deref())
+            }
+            Some(Task::Transfer(transfer)) => run_node(settings, Some(transfer)),
+            None => run_node(settings, None),
+        },
         Err(error) => Err(Failed { sentence: error.to_string(), code: EXIT_USAGE }),
     };
     match ended {
@@ -54,9 +60,15 @@ fn main() -> ExitCode {
     }
 }
 
+fn run_node(settings: Settings, transfer: Option<Transfer>) -> Result<u8, Failed> {
+    let face = face(settings.json, transfer.is_some());
+    log_to(face, &settings.data);
+    node::run(settings, transfer, face)
+}
+
 /// A person is there when both ends are terminals that can be edited on, and there is more than one thing to do.
 fn face(json: bool, task: bool) -> Face {
-    let dumb = std::env::var("TERM").is_ok_and(|term| ["", "dumb", "cons25", "emacs"].contains(&term.as_str()));
+    let dumb = is_dumb();
     match (json, dumb) {
         (json, _) if task => Face::Task { json, bars: !json && !dumb && io::stderr().is_terminal() },
         (true, _) => Face::Json,

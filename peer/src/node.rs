@@ -40,7 +40,7 @@ use signal_hook::{
 };
 
 use crate::{
-    args::{AutoAccept, Settings, Task},
+    args::{AutoAccept, Settings, Transfer},
     frontend::{
         self, Wiring,
         errand::{
@@ -104,13 +104,15 @@ pub(crate) enum Face {
 ///
 /// # Errors
 /// When it can't start, or can't go on.
-pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
+pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) -> Result<u8, Failed> {
     // From the first moment on, so that a signal while it starts is not lost.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1])?;
     let limits = Limits::default();
     let paths = Paths::of_process()?;
-    let directory = DataDir::open(&settings.data).map_err(|error| match (&error, &settings.task) {
-        (DataDirError::Locked { path }, Some(task)) => Failed { sentence: files::busy(path, task), code: EXIT_FAILURE },
+    let directory = DataDir::open(&settings.data).map_err(|error| match (&error, &transfer) {
+        (DataDirError::Locked { path }, Some(transfer)) => {
+            Failed { sentence: files::busy(path, transfer), code: EXIT_FAILURE }
+        }
         _ => error.into(),
     })?;
     let (secret, is_new) = directory.secret("identity.key")?;
@@ -129,7 +131,7 @@ pub(crate) fn run(settings: Settings, face: Face) -> Result<u8, Failed> {
     }
     let tracker = settings.tracker.clone().or_else(|| hosting.as_ref().map(|hosted| hosted.tracker.clone()));
 
-    let errand = settings.task.clone().map(|task| errand(task, &paths, tracker.is_some())).transpose()?;
+    let errand = transfer.map(|transfer| errand(transfer, &paths, tracker.is_some())).transpose()?;
     let setup = Setup {
         terminal: face == Face::Terminal,
         json: face == Face::Json,
@@ -330,13 +332,13 @@ fn addresses_of(listen: SocketAddr) -> Vec<String> {
 }
 
 /// What a task is about, as it is at present.
-fn errand(task: Task, paths: &Paths, tracker: bool) -> Result<Errand, Failed> {
+fn errand(task: Transfer, paths: &Paths, tracker: bool) -> Result<Errand, Failed> {
     match task {
-        Task::Send { paths: given, to, wait } => {
+        Transfer::Send { paths: given, to, wait } => {
             let items = given.iter().map(|path| item(&paths.of(path))).collect::<Result<Vec<_>, _>>()?;
             Ok(Errand::Send { items, to, wait: Duration::from_secs(wait), tracker })
         }
-        Task::Receive { once, from } => Ok(Errand::Receive { once, from }),
+        Transfer::Receive { once, from } => Ok(Errand::Receive { once, from }),
     }
 }
 

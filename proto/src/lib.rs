@@ -17,6 +17,7 @@
 //! - [`tracker`]: accounts, rooms, presence.
 //! - [`peer`]: a person's end: the session with the tracker, links, conversations.
 //! - [`plaintext`]: what older programs speak. [`relay`]: what one says is passed on to all others.
+//! - [`monitor`]: how quickly a relay answers, again and again.
 //!
 //! Invariant: nothing here opens a socket, a file, a thread or a clock, and nothing iterates a hash map. The list of
 //! dependencies and `clippy.toml` are the fence.
@@ -38,6 +39,7 @@ pub mod hex;
 pub mod identity;
 pub mod limits;
 pub mod machine;
+pub mod monitor;
 pub mod names;
 pub mod peer;
 pub mod pieces;

@@ -171,7 +171,7 @@ limits! {
     listed_names_max: usize = 262_144;
     /// People whose names, keys and addresses are remembered.
     contacts_max: usize = 20_000;
-    /// At the end of input, and on leaving a room: the wait for acknowledgements.
+    /// At the end of input, and on leaving a room: the wait for acknowledgements; of a monitor: for its mails.
     drain_ms_max: u64 = 10_000;
     /// Transfers of a peer that have not ended, both ways.
     transfers_max: usize = 4_096;
@@ -197,6 +197,8 @@ limits! {
     read_ahead_bytes_max: usize = 2 * BLOCK_BYTES_MAX;
     /// Between two notices of a transfer's progress.
     progress_told_ms: u64 = 100;
+    /// Mails of a monitor that wait to be sent; past it, the oldest is dropped.
+    mails_waiting_max: usize = 1_000;
     /// Clients of a relay.
     relay_clients_max: usize = 512;
     /// Clients of a relay from one address (an IPv6 network of 64 bits counts as one).

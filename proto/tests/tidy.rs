@@ -80,9 +80,10 @@ const OUTPUTS: [(&str, &[&str]); 12] = [
     (
         "stdout",
         &[
-            "peer/src/frontend/terminal/mod.rs",
+            "peer/src/frontend/mod.rs",
             "peer/src/frontend/terminal/repl.rs",
             "peer/src/main.rs",
+            "peer/src/monitor/mod.rs",
             "peer/src/node.rs",
             "tracker/src/host.rs",
         ],

@@ -12,7 +12,7 @@ use papo_proto::{
 };
 
 use super::progress::{Moving, Summary, rate};
-use crate::args::Task;
+use crate::args::Transfer;
 
 /// What the columns of the list of transfers are called.
 pub(crate) const COLUMNS: [&str; 5] = ["number", "with", "name", "arrived", "state"];
@@ -95,14 +95,14 @@ fn like(summary: &Summary) -> String {
 }
 
 /// Another papo has the directory of one that was to do a thing from a shell.
-pub(crate) fn busy(data: &Path, task: &Task) -> String {
+pub(crate) fn busy(data: &Path, task: &Transfer) -> String {
     let data = data.display();
     match task {
-        Task::Send { to, .. } => format!(
+        Transfer::Send { to, .. } => format!(
             "another papo uses {data}: type /send {to} PATH there. (Or give this one its own with --data: it has another \
              key then, and is a stranger to {to}.)"
         ),
-        Task::Receive { .. } => format!(
+        Transfer::Receive { .. } => format!(
             "another papo uses {data}, and files come to that one: type /accept there. (Or give this one its own with \
              --data: it has another key then, and is a stranger to all.)"
         ),

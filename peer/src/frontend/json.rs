@@ -7,6 +7,7 @@ use std::io;
 
 use papo_proto::{
     escape::{self, Piece},
+    monitor::status::{Status, Thresholds},
     peer::{
         Note, Notice,
         change::Incoming,
@@ -19,7 +20,7 @@ use serde::{Serializer as _, ser::SerializeMap as _};
 use serde_json::{Value, json, ser::Formatter};
 
 use super::{
-    event::{Event, Info, Speed},
+    event::{Event, Info},
     files, sentences,
 };
 
@@ -40,9 +41,7 @@ fn value(event: &Event) -> Option<Value> {
         Event::Problem(problem) => error(problem.code(), &sentences::problem(problem)),
         Event::Mistake(mistake) => error(mistake.code(), &sentences::mistake(mistake)),
         Event::Trouble(trouble) => error(trouble.code(), &sentences::trouble(trouble)),
-        Event::Inactive(user) => {
-            json!({ "event": "latency", "target": user, "status": Speed::Inactive.word(), "ms": null })
-        }
+        Event::Inactive(user) => self::latency_of(user.as_str(), Status::Inactive, None),
         // Every delivery is told already.
         Event::Info(Info::LateDelivery { .. }) => return None,
         Event::Info(info @ Info::Hosting { addresses, key }) => json!({
@@ -51,6 +50,15 @@ fn value(event: &Event) -> Option<Value> {
         }),
         Event::Info(info) => json!({ "event": "notice", "text": sentences::info(info).join("\n") }),
     })
+}
+
+/// The line of a measurement.
+pub(crate) fn latency(target: &str, status: Status, us: Option<u64>) -> String {
+    line(&latency_of(target, status, us))
+}
+
+fn latency_of(target: &str, status: Status, us: Option<u64>) -> Value {
+    json!({ "event": "latency", "target": target, "status": status.word(), "ms": us.map(milliseconds) })
 }
 
 fn progress(transfer: u64, done: u64, total: u64) -> Value {
@@ -112,9 +120,7 @@ fn notice(notice: &Notice) -> Option<Value> {
         Notice::Message(incoming) => message(incoming),
         Notice::Delivered { id, to } => json!({ "event": "delivered", "id": id, "to": to }),
         Notice::Digits { user, digits } => json!({ "event": "verify", "user": user, "digits": digits }),
-        Notice::Pinged { user, us } => json!({
-            "event": "latency", "target": user, "status": Speed::of_us(*us).word(), "ms": milliseconds(*us),
-        }),
+        Notice::Pinged { user, us } => latency_of(user.as_str(), Thresholds::DEFAULT.status_of(Some(*us)), Some(*us)),
         Notice::Note(note @ Note::TrackerOffered { address }) => json!({
             "event": "tracker_offered", "address": address.to_string(), "text": sentences::note(note),
         }),

@@ -17,7 +17,7 @@ use papo_proto::{
 
 use super::{
     event::{Event, Info},
-    files,
+    files, latency,
     progress::Summary,
     sentences,
 };
@@ -71,7 +71,7 @@ pub(crate) fn of(event: &Event, me: &Name) -> Vec<Shown> {
         Event::Problem(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
         Event::Mistake(mistake) => vec![Shown::Error(one(sentences::mistake(mistake)))],
         Event::Trouble(trouble) => vec![Shown::Error(one(sentences::trouble(trouble)))],
-        Event::Inactive(user) => vec![Shown::Error(one(sentences::inactive(user)))],
+        Event::Inactive(user) => vec![Shown::Error(one(latency::inactive(user)))],
         Event::Info(info @ Info::LateDelivery { .. }) => vec![Shown::Faint(all(sentences::info(info)))],
         Event::Info(info) => vec![Shown::Notice(all(sentences::info(info)))],
     }
@@ -124,7 +124,7 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
         }
         Notice::Message(incoming) => vec![Shown::Message(message(incoming, me))],
         Notice::Digits { user, digits } => vec![Shown::Notice(all(sentences::digits(user, digits)))],
-        Notice::Pinged { user, us } => plain(sentences::answered(user, *us)),
+        Notice::Pinged { user, us } => plain(latency::answered(user, *us)),
         Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(one(sentences::note(note)))],
         Notice::Note(note) => plain(sentences::note(note)),
         Notice::Failed(problem) => vec![Shown::Error(one(sentences::problem(problem)))],

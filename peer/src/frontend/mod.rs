@@ -2,7 +2,7 @@
 //!
 //! - [`commands`]: what is typed → a request.
 //! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
-//! - [`event`]: what is shown; [`sentences`], [`reasons`], [`files`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
+//! - [`event`]: what is shown; [`sentences`], [`reasons`], [`files`], [`latency`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
 //! - [`paths`]: what is typed as a path; [`progress`]: how quickly files move.
 //! - [`inbox`]: what waits to be handled, bounded.
 //! - [`piped`] and [`terminal`]: the two that read and write; [`errand`]: one thing to do, where nobody types.
@@ -19,6 +19,7 @@ mod forgery_tests;
 pub(crate) mod help;
 pub(crate) mod inbox;
 pub(crate) mod json;
+pub(crate) mod latency;
 pub(crate) mod lines;
 pub(crate) mod paths;
 pub(crate) mod piped;
@@ -41,6 +42,9 @@ use papo_runtime_mio::Handle;
 use event::{Event, Trouble};
 use inbox::{Inbox, Next};
 use session::{EXIT_FAILURE, Effect, Session};
+
+/// The width of a terminal that does not tell it.
+const COLUMNS_UNKNOWN: usize = 80;
 
 /// What every frontend is given.
 #[derive(Debug)]
@@ -108,7 +112,20 @@ fn number_of(event: &event::Event) -> Option<u64> {
     }
 }
 
+/// Whether the terminal can't move its cursor, or is none.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var("TERM").is_ok_and(|term| ["", "dumb", "cons25", "emacs"].contains(&term.as_str()))
+}
+
+/// How wide the terminal is at present.
+pub(crate) fn columns() -> usize {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+        Ok(_) | Err(_) => COLUMNS_UNKNOWN,
+    }
+}
+
 /// A broken pipe means that nobody wants to know any more.
-fn is_closed(error: &io::Error) -> bool {
+pub(crate) fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }

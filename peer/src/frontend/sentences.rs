@@ -25,7 +25,7 @@ use papo_runtime_mio::Stats;
 
 use super::{
     commands::Mistake,
-    event::{Info, Speed, Trouble},
+    event::{Info, Trouble},
     files,
     help::{self, usage},
     reasons::{CAPACITIES, failure, fault, refusal},
@@ -130,30 +130,6 @@ pub(crate) fn digits(user: &Name, digits: &str) -> Vec<String> {
         format!("compare these digits with {user} by voice or in person; on both sides they must be the same:"),
         digits.to_owned(),
     ]
-}
-
-/// How quickly someone answered.
-pub(crate) fn answered(user: &Name, us: u64) -> String {
-    format!("{user} answers in {} ms ({})", milliseconds(us), speed(Speed::of_us(us)))
-}
-
-/// Someone did not answer.
-pub(crate) fn inactive(user: &Name) -> String {
-    format!("{user} does not answer")
-}
-
-fn speed(speed: Speed) -> &'static str {
-    match speed {
-        Speed::Normal => "normal",
-        Speed::Slow => "slow",
-        Speed::VerySlow => "very slow",
-        Speed::Inactive => "inactive",
-    }
-}
-
-/// Milliseconds with as many decimals as tell something.
-pub(crate) fn milliseconds(us: u64) -> String {
-    if us < 10_000 { format!("{}.{}", us / 1000, us % 1000 / 100) } else { (us / 1000).to_string() }
 }
 
 /// What someone is to others.

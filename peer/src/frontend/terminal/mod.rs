@@ -21,7 +21,6 @@ mod repl;
 pub(crate) mod screen;
 
 use std::{
-    io,
     path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -41,7 +40,7 @@ use self::{
     screen::Screen,
 };
 use super::{
-    Ended, Wiring,
+    Ended, Wiring, columns,
     event::Event,
     files,
     lines::{self, Shown},
@@ -52,8 +51,6 @@ use super::{
 };
 use crate::store;
 
-/// The width of a terminal that does not tell it.
-const COLUMNS_UNKNOWN: usize = 80;
 /// How much is collected into a page, while more waits.
 const PAGE_BYTES: usize = 16 * 1024;
 /// How often it is tried again to wake the reading thread, or to have the links read.
@@ -169,14 +166,6 @@ fn seen(event: &Event, me: &papo_proto::names::Name) -> Vec<Shown> {
 fn flush(page: &mut Page, printer: &Printer) {
     if !page.text.is_empty() {
         printer.print(Page { text: std::mem::take(&mut page.text), number: page.number.take() });
-    }
-}
-
-/// How wide the terminal is at present.
-fn columns() -> usize {
-    match rustix::termios::tcgetwinsize(io::stdout()) {
-        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-        Ok(_) | Err(_) => COLUMNS_UNKNOWN,
     }
 }
 

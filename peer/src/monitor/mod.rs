@@ -1,0 +1,157 @@
+//! `papo monitor`: how quickly a relay answers, again and again.
+//!
+//! - [`args`]: what it is told on its command line.
+//! - [`display`]: how measurements are shown; [`statistics`]: what they come to.
+//!
+//! The machine is [`papo_proto::monitor`], in a reactor of its own. What it tells is written by another thread, so that
+//! a pipe that nobody reads never stops the measuring; so much may wait there, and what is beyond is counted.
+
+pub(crate) mod args;
+mod display;
+pub(crate) mod statistics;
+
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use jiff::Zoned;
+use papo_proto::{
+    limits::Limits,
+    machine::Machine as _,
+    monitor::{Command, Measurement, Monitor, Notice, Start},
+    record,
+};
+use papo_runtime_mio::{Handle, Node, Options, Reactor, Recorder};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use self::{
+    args::MonitorArguments,
+    display::{Display, Face},
+};
+use crate::{
+    frontend::{
+        columns, is_closed, is_dumb, sentences,
+        session::{EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_UNREACHABLE, EXIT_USAGE},
+    },
+    node::Failed,
+};
+
+/// Measurements that wait to be written.
+const WAITING_MAX: usize = 1024;
+
+/// Measures until it is told to end, or has measured as often as it was told. The exit code: 4 where no answer came.
+///
+/// # Errors
+/// When it can't start, or can't go on.
+pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path>) -> Result<u8, Failed> {
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let thresholds = arguments.thresholds().map_err(|sentence| Failed { sentence, code: EXIT_USAGE })?;
+    let start = Start {
+        limits: Limits::DEFAULT,
+        host: arguments.target.host.clone(),
+        port: arguments.target.port,
+        interval_ms: arguments.interval_ms(),
+        timeout_ms: arguments.timeout_ms(),
+        thresholds,
+        count: arguments.count,
+        mails: None,
+    };
+    let recorder = record.map(|path| {
+        Recorder::create(path, &record::header::<Monitor>(&start))
+            .map_err(|error| Failed { sentence: sentences::record_refused(path, &error), code: EXIT_FAILURE })
+    });
+    let live = !json && io::stdout().is_terminal() && !is_dumb();
+    let face = if json {
+        Face::Json
+    } else if live {
+        Face::Live
+    } else {
+        Face::Plain
+    };
+    let display = Display::new(io::stdout(), face, &arguments.target.to_string(), thresholds);
+
+    let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1, queued_bytes_max: 1 })?;
+    let (measurements, shown) = sync_channel(WAITING_MAX);
+    let monitor = reactor.add(Node {
+        machine: Monitor::start(start),
+        store: None,
+        passwords: None,
+        disk: None,
+        on_notice: Box::new(move |notice, control| match notice {
+            Notice::Measured(measurement) => show(&measurements, measurement),
+            Notice::Stopped { .. } => control.stop(),
+            Notice::Mail(_) | Notice::MailsDropped(_) => {}
+        }),
+        recorder: recorder.transpose()?,
+    });
+    let signal = listen_to_signals(signals, monitor.clone());
+    let writer = write(display, shown, monitor);
+    reactor.run()?;
+    drop(reactor);
+    let answered = writer
+        .join()
+        .map_err(|_| Failed { sentence: "what was measured could not be written".to_owned(), code: EXIT_FAILURE })?;
+    Ok(match signal.load(Ordering::Relaxed) {
+        SIGINT => EXIT_INTERRUPTED,
+        _ if answered => 0,
+        _ => EXIT_UNREACHABLE,
+    })
+}
+
+/// Never waits: the reactor measures.
+fn show(measurements: &SyncSender<Measurement>, measurement: Measurement) {
+    match measurements.try_send(measurement) {
+        Ok(()) => {}
+        Err(TrySendError::Full(_)) => log::warn!("a measurement is not shown: nobody reads"),
+        Err(TrySendError::Disconnected(_)) => log::debug!("a measurement is not shown: the output is closed"),
+    }
+}
+
+/// Writes what is measured until nothing more is; whether any answer came.
+fn write(
+    mut display: Display<io::Stdout>,
+    measurements: Receiver<Measurement>,
+    monitor: Handle<Command>,
+) -> JoinHandle<bool> {
+    thread::spawn(move || {
+        for measurement in measurements {
+            let time = Zoned::now().strftime("%H:%M:%S").to_string();
+            if let Err(error) = display.show(&measurement, &time, columns()) {
+                if !is_closed(&error) {
+                    log::error!("the output can't be written: {error}");
+                }
+                // Nobody wants to know any more.
+                drop(monitor.try_send(Command::Stop));
+                return display.was_answered();
+            }
+        }
+        if let Err(error) = display.finish() {
+            log::debug!("the summary can't be written: {error}");
+        }
+        display.was_answered()
+    })
+}
+
+/// The first signal lets it end in order, the second at once; the one that came.
+fn listen_to_signals(mut signals: Signals, monitor: Handle<Command>) -> Arc<AtomicI32> {
+    let came = Arc::<AtomicI32>::default();
+    let noted = Arc::clone(&came);
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            if noted.swap(signal, Ordering::Relaxed) != 0 || monitor.try_send(Command::Stop).is_err() {
+                std::process::exit(if signal == SIGINT { EXIT_INTERRUPTED.into() } else { EXIT_FAILURE.into() });
+            }
+        }
+    });
+    came
+}
