@@ -81,6 +81,9 @@ pub(crate) struct Arguments {
     /// Accept at once what those send whose digits you compared, and execute nothing of it [default: none]
     #[arg(long, global = true, value_enum, value_name = "FROM")]
     auto_accept: Option<AutoAccept>,
+    /// Speak in plain text with the programs of older systems, where a room or an account is open to them
+    #[arg(long, global = true)]
+    allow_plaintext: bool,
     /// Colours for this background [default: dark]
     #[arg(long, global = true, value_enum)]
     theme: Option<Theme>,
@@ -157,6 +160,7 @@ struct Config {
     data: Option<PathBuf>,
     received_dir: Option<PathBuf>,
     auto_accept: Option<AutoAccept>,
+    allow_plaintext: bool,
     theme: Option<Theme>,
     json: bool,
     record: Option<PathBuf>,
@@ -203,6 +207,8 @@ pub(crate) struct Settings {
     pub(crate) received_dir: PathBuf,
     /// From whom they are accepted without a question.
     pub(crate) auto_accept: AutoAccept,
+    /// Whether it speaks plain text with the programs of older systems.
+    pub(crate) allow_plaintext: bool,
     /// Its colours.
     pub(crate) theme: Theme,
     /// Whether it speaks JSON.
@@ -280,6 +286,7 @@ impl Arguments {
             data: self.data.or(config.data).map_or_else(|| default_data("papo"), Ok)?,
             received_dir: self.received_dir.or(config.received_dir).unwrap_or_else(|| RECEIVED.into()),
             auto_accept: self.auto_accept.or(config.auto_accept).unwrap_or_default(),
+            allow_plaintext: self.allow_plaintext || config.allow_plaintext,
             theme: self.theme.or(config.theme).unwrap_or_default().allowed(variable("NO_COLOR").as_deref()),
             json: self.json || config.json,
             record: self.record.or(config.record),

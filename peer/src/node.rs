@@ -153,6 +153,7 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
         limits: limits.clone(),
         any_port: settings.any_port,
         auto_accept: settings.auto_accept == AutoAccept::Verified,
+        allow_plaintext: settings.allow_plaintext,
         lan: settings.lan_port.map(|port| Lan { port, hosts_tracker: hosting.as_ref().map(|hosted| hosted.listen) }),
         tracker,
         trust_new: settings.trust_new,

@@ -13,7 +13,7 @@ use papo_proto::{
     time::Wall,
     wire::{
         peer::{About, ToPeer},
-        tracker::{Contact, FromTracker, Profile, Status, StatusText, ToTracker},
+        tracker::{Contact, Dialect, FromTracker, Profile, Status, StatusText, ToTracker},
     },
 };
 use world::{NodeId, World, credentials, name};
@@ -160,6 +160,7 @@ fn contact(number: u8, user: &str, status: Status, text: &str) -> Contact {
     Contact {
         name: name(user),
         key: Some(host::identity(number).key()),
+        dialect: Dialect::Papo,
         status,
         status_text: StatusText::new(text).expect("short"),
         endpoints: papo_proto::wire::codec::List::truncated(Vec::new()),

@@ -16,7 +16,7 @@ use papo_proto::{
     wire::{
         peer::{PrivateMessage, Scope},
         room::Said,
-        tracker::{Contact, FromTracker, Goodbye, PasswordHash, Status, StatusText},
+        tracker::{Contact, Dialect, FromTracker, Goodbye, PasswordHash, Status, StatusText},
     },
 };
 
@@ -43,7 +43,7 @@ fn what_can_not_be_asked_is_refused_at_once() {
     assert!(refuses(Host::peer_of_tracker(100, |start| start.credentials = None), register, Problem::PasswordMissing));
     let offline = Request::Status { status: Status::Offline, text: StatusText::default() };
     assert!(refuses(alone(), offline, Problem::OutOfRange));
-    let room = || Request::Create { room: name("sala"), capacity: Some(0) };
+    let room = || Request::Create { room: name("sala"), capacity: Some(0), plaintext: false };
     assert!(refuses(alone(), room(), Problem::OutOfRange));
     let whois = Request::Whois { user: name("eva") };
     assert!(refuses(alone(), whois, Problem::UnknownUser { user: name("eva") }));
@@ -77,6 +77,7 @@ fn keyless(user: &str) -> Contact {
     Contact {
         name: name(user),
         key: None,
+        dialect: Dialect::Papo,
         status: Status::Offline,
         status_text: StatusText::default(),
         endpoints: papo_proto::wire::codec::List::truncated(vec![]),

@@ -66,7 +66,7 @@ fn a_script_does_not_wait_for_someone_who_is_away() {
 #[test]
 fn whoever_joins_a_room_again_is_told_who_is_there() {
     let (mut world, _, [ana, bia]) = apart();
-    world.done(ana, Request::Create { room: name("sala"), capacity: None });
+    world.done(ana, Request::Create { room: name("sala"), capacity: None, plaintext: false });
     world.done(bia, Request::Join { room: name("Sala") });
     let told = |world: &World, node| {
         let joined = world.notices(node).iter().filter_map(|notice| match notice {
@@ -110,7 +110,7 @@ fn it_can_be_known_beforehand_whether_something_can_be_said() {
     assert_eq!(world.problem(ana, talk(user("ana"))), Problem::Oneself);
     assert!(matches!(world.problem(ana, talk(user("nobody"))), Problem::Tracker { .. }));
     assert_eq!(world.problem(ana, talk(room("sala"))), Problem::NotInRoom { room: name("sala") });
-    world.done(ana, Request::Create { room: name("sala"), capacity: None });
+    world.done(ana, Request::Create { room: name("sala"), capacity: None, plaintext: false });
     world.done(ana, talk(room("sala")));
     world.done(ana, Request::Block { user: name("bia") });
     assert_eq!(world.problem(ana, talk(user("bia"))), Problem::Blocked { user: name("bia") });
@@ -128,7 +128,7 @@ fn while_a_tracker_is_away_one_is_not_told_to_log_in() {
 #[test]
 fn whoever_goes_on_under_another_account_is_told_under_the_former_that_its_rooms_are_gone() {
     let (mut world, _, [ana, _]) = apart();
-    world.done(ana, Request::Create { room: name("sala"), capacity: None });
+    world.done(ana, Request::Create { room: name("sala"), capacity: None, plaintext: false });
     world.done(ana, Request::Logout);
     world.done(ana, Request::Register(credentials("novo", "secret", true)));
     let told = world.notices(ana).iter().filter_map(|notice| match notice {

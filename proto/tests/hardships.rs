@@ -317,7 +317,7 @@ fn rooms_of_another_tracker_are_kept_for_when_one_is_back_there() {
     };
     let away = start(&mut world, state, other, true);
     world.pass(A_WHILE);
-    world.done(away, Request::Create { room: name("sala"), capacity: None });
+    world.done(away, Request::Create { room: name("sala"), capacity: None, plaintext: false });
     world.say(away, sala(), "elsewhere");
     let state = world.state(away).clone();
     assert_eq!((state.rooms.len(), state.unacknowledged.len()), (2, 1));
@@ -542,7 +542,11 @@ fn callers_whom_nobody_asked_for_take_half_of_the_links_at_most() {
         let room = name("sala");
         world.done(
             member,
-            if member == ana { Request::Create { room, capacity: None } } else { Request::Join { room } },
+            if member == ana {
+                Request::Create { room, capacity: None, plaintext: false }
+            } else {
+                Request::Join { room }
+            },
         );
     }
     world.pass(Duration::from_secs(10));

@@ -20,9 +20,9 @@ use papo_proto::{
         peer::{About, Have, PrivateMessage, Scope, ToPeer},
         room::{Body, CreationRecord, Entry, EntryId, PARENTS_MAX, Parents, Said, SignedEntry, TEXT_BYTES_MAX},
         tracker::{
-            CLAIMED_MAX, Contact, ENDPOINTS_MAX, Failure, FromTracker, Goodbye, PAGE_ROWS_MAX, PROFILE_BYTES_MAX,
-            PasswordHash, PeerRow, Profile, ROOM_CAPACITY_MAX, ROOMS_PER_USER_MAX, RoomEvent, RoomRow, RoomState,
-            STATUS_BYTES_MAX, Status, StatusText, TOKEN_BYTES_MAX, ToTracker, Token,
+            CLAIMED_MAX, Contact, Dialect, ENDPOINTS_MAX, Failure, FromTracker, Goodbye, PAGE_ROWS_MAX,
+            PROFILE_BYTES_MAX, PasswordHash, PeerRow, Profile, ROOM_CAPACITY_MAX, ROOMS_PER_USER_MAX, RoomEvent,
+            RoomRow, RoomState, STATUS_BYTES_MAX, Status, StatusText, TOKEN_BYTES_MAX, ToTracker, Token,
         },
         transfer::{
             AHEAD_BYTES_MAX, Audience, CHUNK_BYTES_MAX, Chunk, FILE_NAME_BYTES_MAX, Hash, Offer, PATH_BYTES_MAX,
@@ -167,6 +167,7 @@ fn contact(of: &Identity, named: &str) -> Contact {
     Contact {
         name: name(named),
         key: Some(of.key()),
+        dialect: Dialect::Papo,
         status: Status::Online,
         status_text: StatusText::default(),
         endpoints: List::truncated(vec![address("203.0.113.7:6061"), address("192.168.1.2:6061")]),
@@ -354,7 +355,7 @@ fn every_message_to_a_tracker_has_the_document_s_bytes() {
         ToTracker::WhoisName { request: 8, name: name("Bia") },
         ToTracker::WhoisKey { request: 9, key: bia().key() },
         ToTracker::Create { request: 10, name: name("sala"), capacity: 32, nonce: [0x11; 16], flags: 0 },
-        ToTracker::Join { request: 11, name: name("sala") },
+        ToTracker::Join { request: 11, name: name("sala"), plaintext: true },
         ToTracker::Leave { request: 12, name: name("sala") },
         ToTracker::Delete { request: 13, name: name("sala") },
         ToTracker::Bye { reason: Goodbye::Quit },
@@ -366,6 +367,7 @@ fn every_message_from_a_tracker_has_the_document_s_bytes() {
     let caio = Contact {
         name: name("Caio"),
         key: None,
+        dialect: Dialect::Papo,
         status: Status::Offline,
         status_text: StatusText::default(),
         endpoints: List::truncated(vec![]),

@@ -362,7 +362,14 @@ fn a_long_list_comes_page_by_page_and_whole() {
     let tracker = world.tracker(100);
     let ana = world.member(1, "ana", tracker);
     for number in 0..200 {
-        world.done(ana, Request::Create { room: name(&format!("{}{number:03}", "sala".repeat(6))), capacity: Some(2) });
+        world.done(
+            ana,
+            Request::Create {
+                room: name(&format!("{}{number:03}", "sala".repeat(6))),
+                capacity: Some(2),
+                plaintext: false,
+            },
+        );
     }
     world.done(ana, Request::Rooms { prefix: String::new() });
     let rooms = world.notices(ana).iter().rev().find_map(|notice| match notice {

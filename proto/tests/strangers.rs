@@ -17,7 +17,7 @@ use papo_proto::{
         codec::{List, Wire as _},
         peer::{Have, ToPeer},
         room::CreationRecord,
-        tracker::{Contact, FromTracker, Goodbye, RoomRow, RoomState, Status, StatusText, ToTracker},
+        tracker::{Contact, Dialect, FromTracker, Goodbye, RoomRow, RoomState, Status, StatusText, ToTracker},
     },
 };
 
@@ -95,6 +95,7 @@ fn contact(user: &str, number: u8) -> Contact {
     Contact {
         name: name(user),
         key: Some(identity(number).key()),
+        dialect: Dialect::Papo,
         status: Status::Away,
         status_text: StatusText::new("lunch").expect("short"),
         endpoints: List::truncated(vec![([127, 0, 0, 1], 7000).into()]),

@@ -15,8 +15,8 @@ use papo_proto::{
         peer::{About, Have, PrivateMessage, Scope, ToPeer},
         room::{Body, CreationRecord, Entry, EntryId, PARENTS_MAX, Parents, Said},
         tracker::{
-            Contact, Failure, FromTracker, Goodbye, PasswordHash, PeerRow, Profile, RoomEvent, RoomRow, RoomState,
-            Status, StatusText, ToTracker,
+            Contact, Dialect, Failure, FromTracker, Goodbye, PasswordHash, PeerRow, Profile, RoomEvent, RoomRow,
+            RoomState, Status, StatusText, ToTracker,
         },
     },
 };
@@ -96,7 +96,11 @@ pub(super) fn request(choices: &mut Cursor<'_>) -> Request {
         6 => Request::Users { room: choices.flag().then(|| room(choices)) },
         7 => Request::Rooms { prefix: choices.text(200) },
         8 => Request::Whois { user: name(choices) },
-        9 => Request::Create { room: room(choices), capacity: choices.pick(&[None, Some(0), Some(2), Some(257)]) },
+        9 => Request::Create {
+            room: room(choices),
+            capacity: choices.pick(&[None, Some(0), Some(2), Some(257)]),
+            plaintext: false,
+        },
         10 | 11 => Request::Join { room: room(choices) },
         12 => Request::Leave { room: room(choices) },
         13 => Request::Delete { room: room(choices) },
@@ -444,6 +448,7 @@ fn contact_of(number: u8, choices: &mut Cursor<'_>) -> Contact {
     Contact {
         name: named(NAMES[usize::from(number - 1) % NAMES.len()]),
         key,
+        dialect: Dialect::Papo,
         status: if online { Status::Online } else { Status::Offline },
         status_text: StatusText::default(),
         endpoints: List::truncated(endpoints),

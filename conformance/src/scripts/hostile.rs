@@ -33,7 +33,7 @@ pub(super) fn record() -> Vec<Recording> {
     let tracker = open(&mut world, start);
     let ana = log_in(&mut world, host(2), newcomer(31, "ana"));
     let bia = log_in(&mut world, host(3), newcomer(32, "bia"));
-    done(&mut world, ana, Request::Create { room: name("sala"), capacity: None });
+    done(&mut world, ana, Request::Create { room: name("sala"), capacity: None, plaintext: false });
     done(&mut world, bia, Request::Join { room: name("sala") });
 
     let at_ana = SocketAddr::new(host(2), 6061);

@@ -25,7 +25,7 @@ pub(super) fn record() -> Vec<Recording> {
     let ana = log_in(&mut world, host(2), newcomer(21, "ana"));
     let bia = log_in(&mut world, host(3), newcomer(22, "bia"));
     let sala = || Target::Room(name("sala"));
-    done(&mut world, ana, Request::Create { room: name("sala"), capacity: None });
+    done(&mut world, ana, Request::Create { room: name("sala"), capacity: None, plaintext: false });
     done(&mut world, bia, Request::Join { room: name("sala") });
     say(&mut world, ana, sala(), "antes");
     heard(&mut world, bia, "antes");

@@ -26,7 +26,7 @@ pub(super) fn record() -> Vec<Recording> {
     let bia = log_in(&mut world, host(3), start);
 
     let sala = || Target::Room(name("sala"));
-    done(&mut world, ana, Request::Create { room: name("sala"), capacity: Some(2) });
+    done(&mut world, ana, Request::Create { room: name("sala"), capacity: Some(2), plaintext: false });
     let refused = outcome(&mut world, bia, Request::Join { room: name("nenhures") });
     assert_eq!(refused, Some(Problem::Tracker { failure: Failure::UnknownRoom }));
     done(&mut world, bia, Request::Join { room: name("sala") });

@@ -187,7 +187,7 @@ impl Habits {
             for room in homes {
                 let is_first = made.insert((cast.people[who].tracker, room.clone()));
                 let request = match is_first {
-                    true => Request::Create { room: room.clone(), capacity: None },
+                    true => Request::Create { room: room.clone(), capacity: None, plaintext: false },
                     false => Request::Join { room: room.clone() },
                 };
                 if is_first { &mut creating } else { &mut joining }.push(Deed::Ask(who, vec![request]));
@@ -233,7 +233,7 @@ impl Habits {
             }
             Kind::Create => {
                 let capacity = [None, None, Some(2), Some(1), Some(256), Some(0), Some(257)];
-                Request::Create { room, capacity: *luck.pick(&capacity) }
+                Request::Create { room, capacity: *luck.pick(&capacity), plaintext: false }
             }
             Kind::Join => Request::Join { room },
             Kind::Leave => Request::Leave { room },

@@ -14,6 +14,9 @@ use papo_proto::{
 
 use crate::args::tracker_address;
 
+/// What `/create` takes for a room in which the programs of older systems may take part.
+const PLAINTEXT_FLAG: &str = "--plaintext";
+
 /// What an argument of a command is, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Takes {
@@ -259,12 +262,14 @@ fn order(command: &str, target: &Target) -> Result<Order, Mistake> {
         Verb::Whois => Request::Whois { user: args.one(user)? },
         Verb::Help => return args.optional(topic).map(Order::Help),
         Verb::Create => {
-            let (name, capacity) = split(rest);
-            if name.is_empty() {
+            let (name, options) = split(rest);
+            let (flags, numbers) = options.split_whitespace().partition::<Vec<_>, _>(|word| word.starts_with("--"));
+            if name.is_empty() || numbers.len() > 1 || flags.iter().any(|&flag| flag != PLAINTEXT_FLAG) {
                 return Err(Mistake::Usage(verb));
             }
-            let number = || capacity.trim_end().parse().map_err(|_| Mistake::Capacity(capacity.to_owned()));
-            Request::Create { room: room(name)?, capacity: (!capacity.is_empty()).then(number).transpose()? }
+            let number = |word: &&str| word.parse().map_err(|_| Mistake::Capacity((*word).to_owned()));
+            let capacity = numbers.first().map(number).transpose()?;
+            Request::Create { room: room(name)?, capacity, plaintext: !flags.is_empty() }
         }
         Verb::Join => Request::Join { room: args.one(room)? },
         Verb::Leave | Verb::Sair => match (args.optional(room)?, target) {
@@ -473,8 +478,10 @@ mod tests {
         ask("/users", Request::Users { room: Some(name("sala")) });
         check("/users", &Target::All, Order::Ask(Request::Users { room: None }));
         ask("/whois @bia", Request::Whois { user: name("bia") });
-        ask("/create #nova", Request::Create { room: name("nova"), capacity: None });
-        ask("/create nova 12", Request::Create { room: name("nova"), capacity: Some(12) });
+        ask("/create #nova", Request::Create { room: name("nova"), capacity: None, plaintext: false });
+        ask("/create nova 12", Request::Create { room: name("nova"), capacity: Some(12), plaintext: false });
+        ask("/create nova --plaintext", Request::Create { room: name("nova"), capacity: None, plaintext: true });
+        ask("/create nova 3 --plaintext", Request::Create { room: name("nova"), capacity: Some(3), plaintext: true });
         ask("/join #nova", Request::Join { room: name("nova") });
         ask("/leave", Request::Leave { room: name("sala") });
         ask("/delete", Request::Delete { room: name("sala") });

@@ -37,7 +37,7 @@ pub(crate) const fn usage(verb: Verb) -> &'static str {
         Verb::Rooms => "/rooms [START]",
         Verb::Whois => "/whois USER",
         Verb::Help => "/help [COMMAND]",
-        Verb::Create => "/create ROOM [CAPACITY]",
+        Verb::Create => "/create ROOM [CAPACITY] [--plaintext]",
         Verb::Join => "/join ROOM",
         Verb::Leave => "/leave [ROOM]",
         Verb::Delete => "/delete [ROOM]",

@@ -44,6 +44,9 @@ pub(crate) const fn failure(failure: Failure) -> &'static str {
         Failure::TooManyRooms => "you are in as many rooms as one can be in: leave one first",
         Failure::Full => "the tracker is full",
         Failure::Busy => "too many try to log in just now: try again in a moment",
+        Failure::PlaintextRoom => {
+            "in that room some speak in plain text: start papo with --allow-plaintext if that is what you want"
+        }
     }
 }
 

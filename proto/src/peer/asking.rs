@@ -15,6 +15,7 @@ use crate::{
     time::Time,
     wire::{
         peer::ToPeer,
+        room::PLAINTEXT,
         tracker::{Contact, Failure, Goodbye, PeerRow, Prefix, Profile, RoomEvent, RoomRow, Status, ToTracker},
     },
 };
@@ -50,11 +51,15 @@ impl Peer {
                 });
             }
             Request::Whois { user } => self.whois(now, token, user),
-            Request::Create { room, capacity } => self.create(now, token, room, capacity),
+            Request::Create { plaintext: true, .. } if !self.allow_plaintext => {
+                self.outcome(token, Some(Problem::Tracker { failure: Failure::PlaintextRoom }));
+            }
+            Request::Create { room, capacity, plaintext } => self.create(now, token, room, capacity, plaintext),
             Request::Join { room } if self.session.up().is_some() && self.is_in(&room) => self.join_again(token, &room),
             Request::Join { room } => {
                 let asked = Asked::Enter { token, created: None };
-                self.ask_tracker(now, token, asked, |request| ToTracker::Join { request, name: room });
+                let plaintext = self.allow_plaintext;
+                self.ask_tracker(now, token, asked, |request| ToTracker::Join { request, name: room, plaintext });
             }
             Request::Leave { room } => self.leave(now, token, &room, Draining::Leave, out),
             Request::Delete { room } => self.leave(now, token, &room, Draining::Delete, out),
@@ -123,13 +128,14 @@ impl Peer {
         self.outcome(token, None);
     }
 
-    fn create(&mut self, now: Time, token: u64, name: Name, capacity: Option<u16>) {
+    fn create(&mut self, now: Time, token: u64, name: Name, capacity: Option<u16>, plaintext: bool) {
         if capacity.is_some_and(|capacity| capacity == 0 || usize::from(capacity) > self.limits.room_capacity_max) {
             return self.outcome(token, Some(Problem::OutOfRange));
         }
         let (capacity, nonce) = (capacity.unwrap_or(0), self.nonces.bytes());
         let asked = Asked::Enter { token, created: Some(name.clone()) };
-        self.ask_tracker(now, token, asked, |request| ToTracker::Create { request, name, capacity, nonce, flags: 0 });
+        let flags = if plaintext { PLAINTEXT } else { 0 };
+        self.ask_tracker(now, token, asked, |request| ToTracker::Create { request, name, capacity, nonce, flags });
     }
 
     fn is_in(&self, name: &Name) -> bool {
@@ -561,7 +567,7 @@ impl Peer {
             owner: row.owner,
             members: row.members.into_vec(),
             capacity: row.capacity,
-            plaintext: row.flags & 1 != 0,
+            plaintext: row.flags & PLAINTEXT != 0,
         });
         let rooms = rooms.collect();
         self.tell(Notice::Rooms { rooms });

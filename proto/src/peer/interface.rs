@@ -84,6 +84,9 @@ pub struct Start {
     pub credentials: Option<Credentials>,
     /// Accept what people whose digits were compared send; nothing of it may be executed.
     pub auto_accept: bool,
+    /// Speak in plain text with the programs of older systems, where the person and a room allow it.
+    #[serde(default)]
+    pub allow_plaintext: bool,
     /// What is kept.
     pub state: State,
 }
@@ -105,6 +108,7 @@ impl Start {
             trust_new: false,
             credentials: None,
             auto_accept: false,
+            allow_plaintext: false,
             state,
         }
     }
@@ -180,6 +184,9 @@ pub enum Request {
         room: Name,
         /// How many it takes; none for the default.
         capacity: Option<u16>,
+        /// Whether plaintext clients may take part.
+        #[serde(default)]
+        plaintext: bool,
     },
     /// Come into a room.
     Join {

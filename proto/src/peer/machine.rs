@@ -166,6 +166,8 @@ pub struct Peer {
     pub(super) any_port: bool,
     pub(super) listen: Option<SocketAddr>,
     pub(super) trust_new: bool,
+    /// Whether the person allows plain text.
+    pub(super) allow_plaintext: bool,
     pub(super) output_open: bool,
     /// Too much waits for the disk: links are not read.
     pub(super) overloaded: bool,
@@ -224,6 +226,7 @@ impl Machine for Peer {
             trust_new,
             credentials,
             auto_accept,
+            allow_plaintext,
             state,
         } = start;
         let mut session = Session::new(tracker, Redial::new(&limits));
@@ -303,6 +306,7 @@ impl Machine for Peer {
             any_port,
             listen: None,
             trust_new,
+            allow_plaintext,
             output_open: true,
             overloaded: false,
             counters: Counters::default(),

@@ -339,6 +339,7 @@ impl Problem {
                 Failure::TooManyRooms => "too_many_rooms",
                 Failure::Full => "full",
                 Failure::Busy => "busy",
+                Failure::PlaintextRoom => "plaintext_room",
             },
             Self::TrackerUnreachable { .. } => "tracker_unreachable",
             Self::TrackerUnknownHost { .. } => "tracker_unknown_host",

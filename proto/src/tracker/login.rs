@@ -31,7 +31,9 @@ use crate::{
     time::Time,
     wire::{
         codec::{List, Wire as _},
-        tracker::{Claimed, Contact, Failure, FromTracker, Goodbye, PasswordHash, RoomState, Status, ToTracker, Token},
+        tracker::{
+            Claimed, Contact, Dialect, Failure, FromTracker, Goodbye, PasswordHash, RoomState, Status, ToTracker, Token,
+        },
     },
 };
 
@@ -333,6 +335,7 @@ impl Tracker {
         Contact {
             name: account.name.clone(),
             key: account.key,
+            dialect: Dialect::Papo,
             status: if session.is_some() { account.status } else { Status::Offline },
             status_text: account.status_text.clone(),
             last_seen: if session.is_some() { self.wall_at(now) } else { account.last_seen },

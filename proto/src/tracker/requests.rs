@@ -22,7 +22,7 @@ use crate::{
     time::Time,
     wire::{
         codec::{List, Wire},
-        room::{CreationRecord, RoomId},
+        room::{CreationRecord, PLAINTEXT, RoomId},
         tracker::{
             Contact, Failure, FromTracker, PAGE_ROWS_MAX, PeerRow, Prefix, RoomEvent, RoomRow, Status, StatusText,
             ToTracker,
@@ -32,8 +32,6 @@ use crate::{
 
 /// A page takes rows while it is no longer than this, and at least one.
 const PAGE_BYTES_MAX: usize = 12 * 1024;
-/// The flags of a room that are in use: bit 0, plaintext clients may take part.
-const FLAGS: u8 = 1;
 
 /// How a request without an answer of its own ended.
 type Outcome = Result<(), Failure>;
@@ -88,7 +86,9 @@ impl Tracker {
             ToTracker::Create { request, name: room, capacity, nonce, flags } => {
                 (request, self.create(conn, name, room, capacity, nonce, flags, out))
             }
-            ToTracker::Join { request, name: room } => (request, self.join(now, conn, name, &room, out)),
+            ToTracker::Join { request, name: room, plaintext } => {
+                (request, self.join(now, conn, name, &room, plaintext, out))
+            }
             ToTracker::Leave { request, name: room } => (request, self.leave(name, &room, out)),
             ToTracker::Delete { request, name: room } => (request, self.delete(name, &room, out)),
         };
@@ -128,7 +128,7 @@ impl Tracker {
             0 => self.limits.room_capacity_default,
             capacity => capacity,
         };
-        let in_range = capacity <= self.limits.room_capacity_max && flags & !FLAGS == 0;
+        let in_range = capacity <= self.limits.room_capacity_max && flags & !PLAINTEXT == 0;
         let capacity = u16::try_from(capacity).ok().filter(|_| in_range).ok_or(Failure::OutOfRange)?;
         if self.directory.is_room_taken(&room) {
             return Err(Failure::RoomExists);
@@ -152,10 +152,13 @@ impl Tracker {
         Ok(())
     }
 
-    fn join(&mut self, now: Time, conn: ConnId, name: &Name, room: &Name, out: &mut Out) -> Outcome {
+    fn join(&mut self, now: Time, conn: ConnId, name: &Name, room: &Name, plaintext: bool, out: &mut Out) -> Outcome {
         let account = self.directory.account(name).ok_or(Failure::UnknownUser)?;
         let (id, room) = self.directory.room_named(room).ok_or(Failure::UnknownRoom)?;
         if !room.has(name) {
+            if room.record.is_plaintext() && !plaintext {
+                return Err(Failure::PlaintextRoom);
+            }
             if room.len() >= usize::from(room.capacity) {
                 return Err(Failure::RoomFull);
             }

@@ -44,12 +44,21 @@ wire_struct! {
         pub owner: Key,
         /// The tracker that keeps its roster.
         pub tracker: Key,
-        /// Bit 0: plaintext clients may take part. All others are zero.
+        /// [`PLAINTEXT`] or nothing.
         pub flags: u8,
     }
 }
 
+/// The flag of a room in which plaintext clients may take part.
+pub const PLAINTEXT: u8 = 1;
+
 impl CreationRecord {
+    /// Whether plaintext clients may take part.
+    #[must_use]
+    pub const fn is_plaintext(&self) -> bool {
+        self.flags & PLAINTEXT != 0
+    }
+
     /// The room's id.
     #[must_use]
     pub fn id(&self) -> RoomId {

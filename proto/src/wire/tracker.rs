@@ -93,6 +93,20 @@ wire_choice! {
 }
 
 wire_choice! {
+    /// Through what a person is there.
+    #[derive(Default)]
+    pub enum Dialect {
+        /// papo's own protocol, or nothing at present.
+        #[default]
+        0 = Papo,
+        /// The older systems' JSON objects, in plain text.
+        1 = Json,
+        /// The older systems' lines, in plain text: there is no account behind the name.
+        2 = Line,
+    }
+}
+
+wire_choice! {
     /// What happened in a room.
     pub enum RoomEvent {
         /// It was made.
@@ -145,6 +159,8 @@ wire_choice! {
         15 = Full,
         /// Too many attempts wait already: try again later.
         16 = Busy,
+        /// What is said in that room is plain text for some, and the user does not allow that.
+        17 = PlaintextRoom,
     }
 }
 
@@ -186,6 +202,8 @@ wire_struct! {
         pub name: Name,
         /// Its identity key; accounts of plaintext clients have none.
         pub key: Option<Key>,
+        /// Through what it is there.
+        pub dialect: Dialect,
         /// What it is to others.
         pub status: Status,
         /// In its own words.
@@ -214,7 +232,7 @@ wire_struct! {
         pub owner: Name,
         /// How many it takes.
         pub capacity: u16,
-        /// Bit 0: plaintext clients may take part.
+        /// [`PLAINTEXT`](super::room::PLAINTEXT) or nothing.
         pub flags: u8,
         /// In the order of standing.
         pub members: List<Name, ROOM_CAPACITY_MAX>,
@@ -305,7 +323,11 @@ wire_enum! {
             /** For its record. */ flags: u8,
         },
         /// Come into a room; when one is in it already, that is fine.
-        16 = Join { /** Names the question. */ request: u32, /** Its name. */ name: Name, },
+        16 = Join {
+            /** Names the question. */ request: u32,
+            /** Its name. */ name: Name,
+            /** Whether it may be a plaintext room. */ plaintext: bool,
+        },
         /// Leave a room for good.
         17 = Leave { /** Names the question. */ request: u32, /** Its name. */ name: Name, },
         /// Delete a room that one owns.
@@ -444,7 +466,7 @@ mod tests {
             &ToTracker::Create { request, name: a(), capacity: u16::MAX, nonce: [9; 16], flags: 1 },
             &format!("0f ffffffff 0001 61 ffff {} 01", &hash[..32]),
         );
-        check(&ToTracker::Join { request, name: a() }, "10 ffffffff 0001 61");
+        check(&ToTracker::Join { request, name: a(), plaintext: false }, "10 ffffffff 0001 61 00");
         check(&ToTracker::Leave { request, name: a() }, "11 ffffffff 0001 61");
         check(&ToTracker::Delete { request, name: a() }, "12 ffffffff 0001 61");
         check(&ToTracker::Bye { reason: Goodbye::Quit }, "13 00");
@@ -456,12 +478,13 @@ mod tests {
         let contact = || Contact {
             name: a(),
             key: None,
+            dialect: Dialect::Papo,
             status: Status::Offline,
             status_text: StatusText::default(),
             endpoints: List::truncated(vec![]),
             last_seen: Wall(0),
         };
-        let nobody = "0001 61 00 03 0000 0000 0000000000000000";
+        let nobody = "0001 61 00 00 03 0000 0000 0000000000000000";
         check(&FromTracker::Ping { nonce: 1 }, "01 0000000000000001");
         check(&FromTracker::Pong { nonce: 1 }, "02 0000000000000001");
         check(
@@ -508,7 +531,8 @@ mod tests {
         }
         check(Status::ALL, 0..=3);
         check(RoomEvent::ALL, 0..=5);
-        check(Failure::ALL, 1..=16);
+        check(Dialect::ALL, 0..=2);
+        check(Failure::ALL, 1..=17);
         check(Goodbye::ALL, 0..=5);
         assert_eq!((Failure::BadCredentials.to_bytes(), Failure::Busy.to_bytes()), (vec![1], vec![16]));
     }

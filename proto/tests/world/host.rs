@@ -28,7 +28,7 @@ pub fn in_a_room<const N: usize>(names: [&str; N]) -> (World, NodeId, [NodeId; N
         number += 1;
         world.member(number, text, tracker)
     });
-    world.done(members[0], Request::Create { room: name("sala"), capacity: None });
+    world.done(members[0], Request::Create { room: name("sala"), capacity: None, plaintext: false });
     for member in &members[1..] {
         world.done(*member, Request::Join { room: name("sala") });
     }

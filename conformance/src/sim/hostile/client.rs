@@ -61,7 +61,7 @@ pub(super) fn before_login(node: &mut Hostile, out: &mut Out) {
         let message = match node.luck.below(4) {
             0 => ToTracker::ListPeers { request, prefix: Prefix::default(), after: None },
             1 => ToTracker::Logout { request },
-            2 => ToTracker::Join { request, name: node.any_name() },
+            2 => ToTracker::Join { request, name: node.any_name(), plaintext: false },
             _ => ToTracker::WhoisKey { request, key: node.next_key() },
         };
         Beat::Sealed(message.to_bytes())

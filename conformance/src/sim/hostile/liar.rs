@@ -13,8 +13,8 @@ use papo_proto::{
         codec::{List, Wire as _},
         room::{CreationRecord, RoomId},
         tracker::{
-            Contact, Failure, FromTracker, Goodbye, PAGE_ROWS_MAX, PeerRow, Profile, ROOM_CAPACITY_MAX, RoomEvent,
-            RoomRow, RoomState, Status, StatusText, ToTracker,
+            Contact, Dialect, Failure, FromTracker, Goodbye, PAGE_ROWS_MAX, PeerRow, Profile, ROOM_CAPACITY_MAX,
+            RoomEvent, RoomRow, RoomState, Status, StatusText, ToTracker,
         },
     },
 };
@@ -90,6 +90,7 @@ impl Hostile {
         Contact {
             name,
             key,
+            dialect: *self.luck.pick(Dialect::ALL),
             status: *self.luck.pick(Status::ALL),
             status_text: StatusText::new("\u{1b}[2J").unwrap_or_default(),
             endpoints: List::truncated(vec![SocketAddr::new(HOST, PEER_PORT)]),

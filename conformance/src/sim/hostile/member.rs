@@ -76,7 +76,7 @@ impl Hostile {
         if self.session().is_some() {
             if !self.start.rooms.is_empty() && self.luck.chance(JOIN) {
                 let (request, name) = (self.next_request(), self.luck.pick(&self.start.rooms).clone());
-                self.say_to_tracker(&ToTracker::Join { request, name }, out);
+                self.say_to_tracker(&ToTracker::Join { request, name, plaintext: false }, out);
             }
         } else if !self.lines.values().any(|line| line.part == Part::Session) {
             let to = self.start.trackers[0].address;

@@ -221,7 +221,7 @@ fn play(number: u8, habits: &[Habit]) -> Scene {
 fn play_in(number: u8, habits: &[Habit], capacity: u16) -> Scene {
     let mut scene = Scene::new(number, habits);
     let room = scene.cast.rooms[0].clone();
-    scene.done(0, Request::Create { room: room.clone(), capacity: Some(capacity) });
+    scene.done(0, Request::Create { room: room.clone(), capacity: Some(capacity), plaintext: false });
     scene.done(1, Request::Join { room: room.clone() });
     scene.done(2, Request::Join { room });
     scene.talk("antes");

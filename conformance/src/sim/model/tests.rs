@@ -112,7 +112,7 @@ fn what_is_told_to_be_done_and_is_not_kept_is_found() {
     let status = |text| Request::Status { status: Status::Away, text: StatusText::new(text).expect("short") };
     let other = || name("papagaio-copa");
     for request in [
-        Request::Create { room: other(), capacity: None },
+        Request::Create { room: other(), capacity: None, plaintext: false },
         Request::Join { room: other() },
         Request::Leave { room: Stage::empty().room() },
         Request::Delete { room: Stage::empty().room() },

@@ -193,7 +193,7 @@ impl Raw {
     /// Joins one.
     pub(crate) fn join(&mut self, name: &str) -> io::Result<FromTracker> {
         let request = self.next_request();
-        self.ask(&ToTracker::Join { request, name: named(name) })
+        self.ask(&ToTracker::Join { request, name: named(name), plaintext: false })
     }
 
     /// Leaves one.

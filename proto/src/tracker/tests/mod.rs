@@ -371,7 +371,7 @@ fn create(request: u32, room: &str, capacity: u16) -> ToTracker {
 }
 
 fn join(request: u32, room: &str) -> ToTracker {
-    ToTracker::Join { request, name: name(room) }
+    ToTracker::Join { request, name: name(room), plaintext: false }
 }
 
 fn leave(request: u32, room: &str) -> ToTracker {

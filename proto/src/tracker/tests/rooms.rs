@@ -1,7 +1,11 @@
 //! Rooms: making, joining, leaving, passing on, deleting, and what is told in which order.
 
 use super::*;
-use crate::{limits::MESSAGE_BYTES_MAX, tracker::change::Verifier, wire::tracker::RoomEvent};
+use crate::{
+    limits::MESSAGE_BYTES_MAX,
+    tracker::change::Verifier,
+    wire::{room::PLAINTEXT, tracker::RoomEvent},
+};
 
 /// A world with `who` logged in, each from its own host.
 fn world_of<const N: usize>(who: [&str; N]) -> (World, [ConnId; N]) {
@@ -48,6 +52,21 @@ fn a_newcomer_is_announced_and_learns_who_is_there() {
     assert_eq!(world.show(bia), [""; 0]);
     assert_eq!(world.ask(caio, &join(4, "nada")), ["Failed 4 UnknownRoom"]);
     world.check_log();
+}
+
+#[test]
+fn a_plaintext_room_takes_in_only_who_says_that_it_means_it() {
+    let (mut world, [ana, bia]) = world_of(["ana", "bia"]);
+    let ToTracker::Create { request, name, capacity, nonce, .. } = create(2, "praça", 0) else { unreachable!() };
+    world.ask(ana, &ToTracker::Create { request, name: name.clone(), capacity, nonce, flags: PLAINTEXT });
+    assert_eq!(world.ask(bia, &join(2, "praça")), ["Failed 2 PlaintextRoom"]);
+    assert_eq!(world.show(ana), [""; 0]);
+    let room = "Room praça of ana [ana bia]/32 @2";
+    let told = world.ask(bia, &ToTracker::Join { request: 3, name, plaintext: true });
+    assert_eq!(told, ["Contact ana Online", room, "Done 3"]);
+    assert_eq!(world.ask(bia, &join(4, "praça")), [room, "Done 4"], "it is in it");
+    let other = ToTracker::Create { request: 5, name: super::name("quarto"), capacity, nonce, flags: 2 };
+    assert_eq!(world.ask(bia, &other), ["Failed 5 OutOfRange"], "there is no such flag");
 }
 
 #[test]
