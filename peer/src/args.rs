@@ -110,7 +110,7 @@ pub(crate) enum Task {
     #[command(flatten)]
     Transfer(Transfer),
     /// Measure again and again how quickly a relay answers
-    Monitor(MonitorArguments),
+    Monitor(Box<MonitorArguments>),
 }
 
 /// Something to send or to receive.

@@ -15,6 +15,7 @@ mod hosting;
 mod lan;
 mod load;
 mod loss;
+mod mails;
 mod monitor;
 mod recording;
 mod relays;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::{BOUND, process::Process, programs, recording::replay};
 
 /// What a relay does with the next question.
-enum Answer {
+pub(crate) enum Answer {
     /// It answers after so long.
     After(Duration),
     /// It answers at once, and twice.
@@ -24,7 +24,7 @@ enum Answer {
 }
 
 /// A relay that does as it is told, one question after another; then it says nothing more.
-fn relay() -> (SocketAddr, Sender<Answer>) {
+pub(crate) fn relay() -> (SocketAddr, Sender<Answer>) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = socket.local_addr().expect("an address");
     let (answers, next) = channel();
@@ -49,9 +49,13 @@ fn relay() -> (SocketAddr, Sender<Answer>) {
     (address, answers)
 }
 
-fn monitor(target: SocketAddr, arguments: &[&str]) -> Process {
+pub(crate) fn monitor(target: SocketAddr, arguments: &[&str]) -> Process {
     let mut command = Command::new(programs::papo());
-    command.args(["monitor", &target.to_string()]).args(arguments).env_remove("RUST_LOG");
+    command
+        .args(["monitor", &target.to_string()])
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .env_remove("PAPO_SMTP_PASSWORD");
     Process::start(&mut command)
 }
 

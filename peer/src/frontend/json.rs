@@ -57,6 +57,11 @@ pub(crate) fn latency(target: &str, status: Status, us: Option<u64>) -> String {
     line(&latency_of(target, status, us))
 }
 
+/// The line of something that is told beside the measurements.
+pub(crate) fn aside(is_error: bool, code: &str, text: &str) -> String {
+    line(&if is_error { error(code, text) } else { json!({ "event": "notice", "code": code, "text": text }) })
+}
+
 fn latency_of(target: &str, status: Status, us: Option<u64>) -> Value {
     json!({ "event": "latency", "target": target, "status": status.word(), "ms": us.map(milliseconds) })
 }

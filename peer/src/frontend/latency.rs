@@ -43,6 +43,64 @@ pub(crate) fn summary(summary: &Summary) -> String {
     }
 }
 
+/// The language of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Language {
+    /// Portuguese, in the older system's words
+    Pt,
+    /// English
+    En,
+}
+
+/// Subject and body of a mail about a measurement of `target`.
+pub(crate) fn mail(language: Language, target: &str, measurement: &Measurement) -> (String, String) {
+    let ms = measurement.latency_us.map(|us| format!("{}.{:02}", us / 1000, us % 1000 / 10));
+    match language {
+        Language::Pt => {
+            let status = status_pt(measurement.status);
+            let ms = ms.as_deref().unwrap_or("Sem Resposta");
+            let body = format!("A conexão ao {target} está {status}.\nLatência: {ms} ms");
+            (format!("Alerta de latência: {status}"), body)
+        }
+        Language::En => {
+            let status = status(measurement.status);
+            let latency = ms.map_or_else(|| "no answer".to_owned(), |ms| format!("{ms} ms"));
+            let body = format!("The connection to {target} is {status}.\nLatency: {latency}");
+            (format!("Latency alert: {status}"), body)
+        }
+    }
+}
+
+/// A mail has left.
+pub(crate) fn mail_sent(of: Status) -> String {
+    format!("mail sent: {}", status(of))
+}
+
+/// A mail has not left; it is tried again.
+pub(crate) fn mail_failed(why: &str) -> String {
+    format!("the mail can't be sent: {why}")
+}
+
+/// Mails that waited were dropped.
+pub(crate) fn mails_dropped(count: u64) -> String {
+    format!("too many mails wait; dropped: {count}")
+}
+
+/// At the end, mails that could not be sent.
+pub(crate) fn mails_unsent(count: usize) -> String {
+    format!("mails that were not sent: {count}")
+}
+
+/// What a status is called in the older system's words.
+const fn status_pt(status: Status) -> &'static str {
+    match status {
+        Status::Normal => "Normal",
+        Status::Slow => "Lenta",
+        Status::VerySlow => "Muito Lenta",
+        Status::Inactive => "Inativa",
+    }
+}
+
 /// What a status is called.
 const fn status(status: Status) -> &'static str {
     match status {
@@ -56,4 +114,33 @@ const fn status(status: Status) -> &'static str {
 /// Milliseconds with as many decimals as tell something.
 pub(crate) fn milliseconds(us: u64) -> String {
     if us < 10_000 { format!("{}.{:02}", us / 1000, us % 1000 / 10) } else { (us / 1000).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_in_portuguese_has_the_older_systems_words() {
+        let mail = |latency_us| {
+            let status = Thresholds::DEFAULT.status_of(latency_us);
+            mail(Language::Pt, "127.0.0.1:12345", &Measurement { number: 1, status, latency_us })
+        };
+        let told = |status: &str, ms: &str| {
+            let body = format!("A conexão ao 127.0.0.1:12345 está {status}.\nLatência: {ms} ms");
+            (format!("Alerta de latência: {status}"), body)
+        };
+        assert_eq!(mail(Some(8_000)), told("Normal", "8.00"));
+        assert_eq!(mail(Some(150_000)), told("Lenta", "150.00"));
+        assert_eq!(mail(Some(350_000)), told("Muito Lenta", "350.00"));
+        assert_eq!(mail(None), told("Inativa", "Sem Resposta"));
+    }
+
+    #[test]
+    fn a_mail_in_english_says_the_same() {
+        let measurement = Measurement { number: 1, status: Status::Inactive, latency_us: None };
+        let (subject, body) = mail(Language::En, "[::1]:9", &measurement);
+        assert_eq!(subject, "Latency alert: inactive");
+        assert_eq!(body, "The connection to [::1]:9 is inactive.\nLatency: no answer");
+    }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use papo_proto::monitor::status::Thresholds;
 
+use super::mail::MailArguments;
+
 /// Where a relay is when nobody says.
 const TARGET: &str = "127.0.0.1:12345";
 /// The port of a relay whose address has none.
@@ -15,6 +17,7 @@ const SECONDS_MAX: f64 = 86_400.0;
 
 /// What is measured, and how.
 #[derive(Debug, Clone, PartialEq, clap::Args)]
+#[command(next_help_heading = "Measuring")]
 pub(crate) struct MonitorArguments {
     /// The relay that is asked
     #[arg(value_name = "HOST[:PORT]", default_value = TARGET, value_parser = target)]
@@ -34,6 +37,8 @@ pub(crate) struct MonitorArguments {
     /// End after so many measurements
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) mail: MailArguments,
 }
 
 /// Who is asked.
@@ -93,7 +98,12 @@ fn milliseconds() -> clap::builder::RangedU64ValueParser {
 }
 
 fn target(text: &str) -> Result<Target, String> {
-    crate::args::host_and_port(text, PORT).map(|(host, port)| Target { host, port })
+    host_and_port(text, PORT)
+}
+
+/// `HOST[:PORT]`, with the port that counts where there is none.
+pub(crate) fn host_and_port(text: &str, usual: u16) -> Result<Target, String> {
+    crate::args::host_and_port(text, usual).map(|(host, port)| Target { host, port })
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use papo_proto::{
     },
 };
 
+use papo_runtime_mio::diagnostics;
+
 use super::statistics::{Statistics, Summary};
 use crate::frontend::{json, latency};
 
@@ -39,13 +41,52 @@ pub(crate) struct Display<W> {
     thresholds: Thresholds,
     statistics: Statistics,
     last: Option<Status>,
+    /// The line that stands at the terminal.
+    line: String,
+}
+
+/// What is told beside the measurements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Aside {
+    /// A mail has left.
+    MailSent(Status),
+    /// A mail has not left; why, in a stranger's words.
+    MailFailed(String),
+    /// Mails that waited were dropped.
+    MailsDropped(u64),
+    /// At the end, mails that could not be sent.
+    MailsUnsent(usize),
+}
+
+impl Aside {
+    fn text(&self) -> String {
+        match self {
+            Self::MailSent(status) => latency::mail_sent(*status),
+            Self::MailFailed(why) => latency::mail_failed(&escape::line(why)),
+            Self::MailsDropped(count) => latency::mails_dropped(*count),
+            Self::MailsUnsent(count) => latency::mails_unsent(*count),
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::MailSent(_) => "mail_sent",
+            Self::MailFailed(_) => "mail_failed",
+            Self::MailsDropped(_) => "mails_dropped",
+            Self::MailsUnsent(_) => "mails_unsent",
+        }
+    }
+
+    const fn is_error(&self) -> bool {
+        !matches!(self, Self::MailSent(_))
+    }
 }
 
 impl<W: Write> Display<W> {
     /// Nothing is measured yet.
     pub(crate) fn new(output: W, face: Face, target: &str, thresholds: Thresholds) -> Self {
         let target = escape::line(target).into_owned();
-        Self { output, face, target, thresholds, statistics: Statistics::default(), last: None }
+        Self { output, face, target, thresholds, statistics: Statistics::default(), last: None, line: String::new() }
     }
 
     /// Shows a measurement; `time` is that of the clock on the wall, `columns` the width of the terminal.
@@ -67,9 +108,23 @@ impl<W: Write> Display<W> {
                 // What is drawn gets the room that is left, and the last column stays free.
                 let room = columns.saturating_sub(1 + self.target.chars().count() + 2 + words.chars().count());
                 let line = format!("{} {} {words}", self.target, self.drawn(room.min(DRAWN_MAX)));
-                let line = line.chars().take(columns.saturating_sub(1)).collect::<String>();
-                write!(self.output, "\r\u{1b}[K{told}{line}")?;
+                self.line = line.chars().take(columns.saturating_sub(1)).collect::<String>();
+                write!(self.output, "\r\u{1b}[K{told}{}", self.line)?;
             }
+        }
+        self.output.flush()
+    }
+
+    /// Tells something beside the measurements: above the line at a terminal, and not among the lines of a pipe.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(crate) fn tell(&mut self, told: &Aside, time: &str) -> io::Result<()> {
+        let text = told.text();
+        match self.face {
+            Face::Json => write!(self.output, "{}", json::aside(told.is_error(), told.code(), &text))?,
+            Face::Plain => diagnostics::say(&text),
+            Face::Live => write!(self.output, "\r\u{1b}[K{time} {text}\n{}", self.line)?,
         }
         self.output.flush()
     }

@@ -1,6 +1,7 @@
 //! `papo monitor`: how quickly a relay answers, again and again.
 //!
 //! - [`args`]: what it is told on its command line.
+//! - [`mail`]: what sends the mails.
 //! - [`display`]: how measurements are shown; [`statistics`]: what they come to.
 //!
 //! The machine is [`papo_proto::monitor`], in a reactor of its own. What it tells is written by another thread, so that
@@ -8,6 +9,7 @@
 
 pub(crate) mod args;
 mod display;
+mod mail;
 pub(crate) mod statistics;
 
 use std::{
@@ -16,7 +18,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicI32, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
     },
     thread::{self, JoinHandle},
 };
@@ -36,7 +38,7 @@ use signal_hook::{
 
 use self::{
     args::MonitorArguments,
-    display::{Display, Face},
+    display::{Aside, Display, Face},
 };
 use crate::{
     frontend::{
@@ -64,8 +66,10 @@ pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path
         timeout_ms: arguments.timeout_ms(),
         thresholds,
         count: arguments.count,
-        mails: None,
+        mails: arguments.mail.wanted(),
     };
+    let target = arguments.target.to_string();
+    let mailer = arguments.mail.mailer(&target).map_err(|sentence| Failed { sentence, code: EXIT_USAGE })?;
     let recorder = record.map(|path| {
         Recorder::create(path, &record::header::<Monitor>(&start))
             .map_err(|error| Failed { sentence: sentences::record_refused(path, &error), code: EXIT_FAILURE })
@@ -78,23 +82,36 @@ pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path
     } else {
         Face::Plain
     };
-    let display = Display::new(io::stdout(), face, &arguments.target.to_string(), thresholds);
+    let display = Display::new(io::stdout(), face, &target, thresholds);
 
     let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1, queued_bytes_max: 1 })?;
-    let (measurements, shown) = sync_channel(WAITING_MAX);
+    let (told, shown) = sync_channel(WAITING_MAX);
+    let (mails, wanted) = channel();
     let monitor = reactor.add(Node {
         machine: Monitor::start(start),
         store: None,
         passwords: None,
         disk: None,
         on_notice: Box::new(move |notice, control| match notice {
-            Notice::Measured(measurement) => show(&measurements, measurement),
-            Notice::Stopped { .. } => control.stop(),
-            Notice::Mail(_) | Notice::MailsDropped(_) => {}
+            Notice::Measured(measurement) => tell(&told, Told::Measured(measurement)),
+            // Whoever sends mails hears of this one; nobody else asked for any.
+            Notice::Mail(measurement) => drop(mails.send(measurement)),
+            Notice::MailSent(measurement) => tell(&told, Told::Aside(Aside::MailSent(measurement.status))),
+            Notice::MailFailed(why) => tell(&told, Told::Aside(Aside::MailFailed(why))),
+            Notice::MailsDropped(count) => tell(&told, Told::Aside(Aside::MailsDropped(count))),
+            Notice::Stopped { mails_unsent } => {
+                if mails_unsent > 0 {
+                    tell(&told, Told::Aside(Aside::MailsUnsent(mails_unsent)));
+                }
+                control.stop();
+            }
         }),
         recorder: recorder.transpose()?,
     });
     let signal = listen_to_signals(signals, monitor.clone());
+    if let Some(mailer) = mailer {
+        mailer.start(wanted, monitor.clone());
+    }
     let writer = write(display, shown, monitor);
     reactor.run()?;
     drop(reactor);
@@ -108,25 +125,32 @@ pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path
     })
 }
 
+/// What is to be written.
+#[derive(Debug)]
+enum Told {
+    Measured(Measurement),
+    Aside(Aside),
+}
+
 /// Never waits: the reactor measures.
-fn show(measurements: &SyncSender<Measurement>, measurement: Measurement) {
-    match measurements.try_send(measurement) {
+fn tell(to: &SyncSender<Told>, told: Told) {
+    match to.try_send(told) {
         Ok(()) => {}
-        Err(TrySendError::Full(_)) => log::warn!("a measurement is not shown: nobody reads"),
-        Err(TrySendError::Disconnected(_)) => log::debug!("a measurement is not shown: the output is closed"),
+        Err(TrySendError::Full(told)) => log::warn!("nobody reads, so this is not shown: {told:?}"),
+        Err(TrySendError::Disconnected(told)) => log::debug!("the output is closed, so this is not shown: {told:?}"),
     }
 }
 
 /// Writes what is measured until nothing more is; whether any answer came.
-fn write(
-    mut display: Display<io::Stdout>,
-    measurements: Receiver<Measurement>,
-    monitor: Handle<Command>,
-) -> JoinHandle<bool> {
+fn write(mut display: Display<io::Stdout>, told: Receiver<Told>, monitor: Handle<Command>) -> JoinHandle<bool> {
     thread::spawn(move || {
-        for measurement in measurements {
+        for told in told {
             let time = Zoned::now().strftime("%H:%M:%S").to_string();
-            if let Err(error) = display.show(&measurement, &time, columns()) {
+            let shown = match &told {
+                Told::Measured(measurement) => display.show(measurement, &time, columns()),
+                Told::Aside(aside) => display.tell(aside, &time),
+            };
+            if let Err(error) = shown {
                 if !is_closed(&error) {
                     log::error!("the output can't be written: {error}");
                 }

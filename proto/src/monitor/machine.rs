@@ -93,8 +93,15 @@ impl Machine for Monitor {
                 self.on_measured(now, None, out);
             }
             Event::Datagram { socket, from, bytes } => self.on_datagram(now, socket, from, &bytes, out),
-            Event::Command(Command::MailSent) => self.mails.sent(),
-            Event::Command(Command::MailFailed) => self.mails.failed(now),
+            Event::Command(Command::MailSent) => {
+                if let Some(measurement) = self.mails.sent() {
+                    out.notify(Notice::MailSent(measurement));
+                }
+            }
+            Event::Command(Command::MailFailed(why)) => {
+                self.mails.failed(now);
+                out.notify(Notice::MailFailed(why));
+            }
             Event::Command(Command::Stop) => self.on_stop(now, out),
             // That nobody hears there is known when no answer comes in time: an answer may follow it.
             Event::Undeliverable { .. }

@@ -82,12 +82,13 @@ impl Mails {
         Some(mail)
     }
 
-    /// The one under way has left.
-    pub fn sent(&mut self) {
-        if std::mem::take(&mut self.under_way) {
-            self.waiting.pop_front();
-            self.failures = 0;
+    /// The one under way has left: this one.
+    pub fn sent(&mut self) -> Option<Measurement> {
+        if !std::mem::take(&mut self.under_way) {
+            return None;
         }
+        self.failures = 0;
+        self.waiting.pop_front()
     }
 
     /// It could not be sent.

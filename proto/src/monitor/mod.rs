@@ -48,8 +48,8 @@ pub struct Start {
 pub enum Command {
     /// The last mail that [`Notice::Mail`] asked for was sent.
     MailSent,
-    /// It was not.
-    MailFailed,
+    /// It was not; why.
+    MailFailed(String),
     /// Measure no more, send the mails that are due, and report [`Notice::Stopped`].
     Stop,
 }
@@ -62,6 +62,10 @@ pub enum Notice {
     Measured(Measurement),
     /// This is to be sent by mail; the next one follows when the host has said how it went.
     Mail(Measurement),
+    /// The mail about this one has left.
+    MailSent(Measurement),
+    /// The last mail could not be sent, for this reason; it is tried again.
+    MailFailed(String),
     /// Mails that waited were dropped, because too many did: so many.
     MailsDropped(u64),
     /// It has ended. So many mails were not sent.

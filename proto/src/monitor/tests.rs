@@ -195,7 +195,8 @@ fn mails_never_stop_the_measuring_and_what_is_due_is_sent_before_it_ends() {
     let socket = world.ask();
     world.answer(socket, TARGET, b"ping");
     assert!(matches!(world.notices[..], [Notice::Measured(_), Notice::Mail(Measurement { number: 1, .. })]));
-    world.tell(Event::Command(Command::MailFailed));
+    world.tell(Event::Command(Command::MailFailed("no".to_owned())));
+    assert_eq!(world.notices.pop(), Some(Notice::MailFailed("no".to_owned())));
     world.pass(ms(1_000));
     assert!(matches!(world.notices.pop(), Some(Notice::Mail(_))), "it is tried again");
     world.pass(ms(9_000));
@@ -204,10 +205,18 @@ fn mails_never_stop_the_measuring_and_what_is_due_is_sent_before_it_ends() {
     assert!(matches!(world.notices.pop(), Some(Notice::Measured(_))), "the mail is still under way");
     world.tell(Event::Command(Command::Stop));
     assert!(world.notices.iter().all(|notice| !matches!(notice, Notice::Stopped { .. })));
+    world.notices.clear();
     world.tell(Event::Command(Command::MailSent));
-    assert!(matches!(world.notices.pop(), Some(Notice::Mail(Measurement { number: 2, .. }))));
+    let numbers = |notices: &[Notice]| match notices {
+        [Notice::MailSent(sent), Notice::Mail(next)] => (sent.number, next.number),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(numbers(&std::mem::take(&mut world.notices)), (1, 2));
     world.tell(Event::Command(Command::MailSent));
-    assert_eq!(world.notices.pop(), Some(Notice::Stopped { mails_unsent: 0 }));
+    let last = [&world.notices[0], &world.notices[1]];
+    assert!(matches!(last, [Notice::MailSent(Measurement { number: 2, .. }), Notice::Stopped { mails_unsent: 0 }]));
+    world.tell(Event::Command(Command::MailSent));
+    assert_eq!(world.notices.len(), 2, "no other mail was under way");
     world.pass(Duration::from_secs(100));
     assert_eq!(world.resolving, None, "it measures no more");
 }

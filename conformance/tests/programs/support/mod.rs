@@ -15,6 +15,7 @@
 //! - [`namespaces`]: hosts with networks of their own.
 //! - [`crowd`]: a tracker's database with as many accounts as one likes.
 //! - [`disk`]: a small disk that fills up.
+//! - [`smtp`]: a mail server.
 //!
 //! Invariant: a test ends only processes that it started, waits only for events, and never longer than [`BOUND`].
 
@@ -34,6 +35,7 @@ pub(crate) mod programs;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod recording;
+pub(crate) mod smtp;
 pub(crate) mod terminal;
 pub(crate) mod tracker;
 pub(crate) mod wire;
