@@ -15,7 +15,10 @@ use papo_proto::{
 use papo_tracker::settings::{SettingsError, default_data, read_config, read_secret};
 use serde::Deserialize;
 
-use crate::{frontend::terminal::colour::Theme, monitor::args::MonitorArguments};
+use crate::{
+    frontend::{sentences::Language, terminal::colour::Theme},
+    monitor::args::MonitorArguments,
+};
 
 /// Where a peer listens when it is not told, and nobody else does.
 const LISTEN: &str = "0.0.0.0:6061";
@@ -87,6 +90,9 @@ pub(crate) struct Arguments {
     /// Colours for this background [default: dark]
     #[arg(long, global = true, value_enum)]
     theme: Option<Theme>,
+    /// Speak this language [default: Portuguese where LC_ALL, LC_MESSAGES or LANG asks for it, else English]
+    #[arg(long, global = true, value_enum)]
+    lang: Option<Language>,
     /// Write each event as an object of JSON, and take objects as input
     #[arg(long, global = true)]
     json: bool,
@@ -162,6 +168,7 @@ struct Config {
     auto_accept: Option<AutoAccept>,
     allow_plaintext: bool,
     theme: Option<Theme>,
+    lang: Option<Language>,
     json: bool,
     record: Option<PathBuf>,
     record_secrets: bool,
@@ -211,6 +218,8 @@ pub(crate) struct Settings {
     pub(crate) allow_plaintext: bool,
     /// Its colours.
     pub(crate) theme: Theme,
+    /// Its language.
+    pub(crate) language: Language,
     /// Whether it speaks JSON.
     pub(crate) json: bool,
     /// Where its recording goes.
@@ -246,7 +255,10 @@ impl Arguments {
         let (tracker, host) = if self.tracker.is_some() || self.host.is_some() {
             (self.tracker, self.host)
         } else {
-            (config.tracker.as_deref().map(tracker_address).transpose().map_err(wrong)?, config.host)
+            (
+                config.tracker.as_deref().map(tracker_address).transpose().map_err(|why| wrong(why.to_string()))?,
+                config.host,
+            )
         };
         if tracker.is_some() && host.is_some() {
             return Err(UsageError::TwoTrackers);
@@ -288,6 +300,7 @@ impl Arguments {
             auto_accept: self.auto_accept.or(config.auto_accept).unwrap_or_default(),
             allow_plaintext: self.allow_plaintext || config.allow_plaintext,
             theme: self.theme.or(config.theme).unwrap_or_default().allowed(variable("NO_COLOR").as_deref()),
+            language: self.lang.or(config.lang).unwrap_or_else(|| Language::of_environment(&variable)),
             json: self.json || config.json,
             record: self.record.or(config.record),
             record_secrets: self.record_secrets || config.record_secrets,
@@ -296,13 +309,33 @@ impl Arguments {
     }
 }
 
+/// Why something is not the address of a tracker. The terminal says it in its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadAddress {
+    /// Its fingerprint is none.
+    #[error("a fingerprint has 64 hexadecimal digits")]
+    Fingerprint,
+    /// A bracket has no other one.
+    #[error("a bracket is not closed")]
+    OpenBracket,
+    /// Something else follows the bracket.
+    #[error("a port follows a colon")]
+    NoColon,
+    /// An IPv6 address without its brackets.
+    #[error("an IPv6 address stands in brackets, such as [::1]:6060")]
+    NoBrackets,
+    /// Its port is none.
+    #[error("a port is a number from 1 to 65535")]
+    Port,
+    /// Its host is none.
+    #[error("a host is a name or an address")]
+    Host,
+}
+
 /// `HOST[:PORT][#FINGERPRINT]`; an IPv6 address stands in brackets.
-pub(crate) fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
+pub(crate) fn tracker_address(text: &str) -> Result<TrackerAddress, BadAddress> {
     let (address, key) = match text.split_once('#') {
-        Some((address, key)) => {
-            let key = Key::from_fingerprint(key).ok_or("a fingerprint has 64 hexadecimal digits")?;
-            (address, Some(key))
-        }
+        Some((address, key)) => (address, Some(Key::from_fingerprint(key).ok_or(BadAddress::Fingerprint)?)),
         None => (text, None),
     };
     let (host, port) = host_and_port(address, TRACKER_PORT)?;
@@ -310,29 +343,27 @@ pub(crate) fn tracker_address(text: &str) -> Result<TrackerAddress, String> {
 }
 
 /// `HOST[:PORT]`, with the port that counts where there is none; an IPv6 address stands in brackets.
-pub(crate) fn host_and_port(address: &str, usual: u16) -> Result<(String, u16), String> {
+pub(crate) fn host_and_port(address: &str, usual: u16) -> Result<(String, u16), BadAddress> {
     let (host, port) = match address.strip_prefix('[') {
         Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or("a bracket is not closed")?;
-            (host, port.strip_prefix(':').or_else(|| port.is_empty().then_some("")).ok_or("a port follows a colon")?)
+            let (host, port) = rest.split_once(']').ok_or(BadAddress::OpenBracket)?;
+            (host, port.strip_prefix(':').or_else(|| port.is_empty().then_some("")).ok_or(BadAddress::NoColon)?)
         }
         None => match address.rsplit_once(':') {
-            Some((host, _)) if host.contains(':') => {
-                return Err("an IPv6 address stands in brackets, such as [::1]:6060".to_owned());
-            }
+            Some((host, _)) if host.contains(':') => return Err(BadAddress::NoBrackets),
             Some((host, port)) => (host, port),
             None => (address, ""),
         },
     };
     let port = match port {
         "" => usual,
-        port => port.parse().ok().filter(|&port| port > 0).ok_or("a port is a number from 1 to 65535")?,
+        port => port.parse().ok().filter(|&port| port > 0).ok_or(BadAddress::Port)?,
     };
     if host.is_empty()
         || host.len() > 253
         || host.contains(|character: char| character.is_control() || character == ' ')
     {
-        return Err("a host is a name or an address".to_owned());
+        return Err(BadAddress::Host);
     }
     Ok((host.to_owned(), port))
 }

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         Ok(mut settings) => match settings.task.take() {
             Some(Task::Monitor(monitor)) => {
                 diagnostics::start("warn", None);
-                monitor::run(&monitor, settings.json, settings.record.as_deref())
+                monitor::run(&monitor, settings.json, settings.record.as_deref(), settings.language)
             }
             Some(Task::Transfer(transfer)) => run_node(settings, Some(transfer)),
             None => run_node(settings, None),

@@ -48,10 +48,10 @@ use crate::{
             run::{self, Telling},
         },
         event::{Event, Info, Trouble},
-        files,
         inbox::Inbox,
         paths::Paths,
-        piped, sentences,
+        piped,
+        sentences::{self, Language, files},
         session::{EXIT_FAILURE, EXIT_USAGE, Input, Session, Setup},
         terminal::{self, screen::Screen},
     },
@@ -107,31 +107,32 @@ pub(crate) enum Face {
 pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) -> Result<u8, Failed> {
     // From the first moment on, so that a signal while it starts is not lost.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1])?;
-    let limits = Limits::default();
+    let (limits, language) = (Limits::default(), settings.language);
     let paths = Paths::of_process()?;
     let directory = DataDir::open(&settings.data).map_err(|error| match (&error, &transfer) {
         (DataDirError::Locked { path }, Some(transfer)) => {
-            Failed { sentence: files::busy(path, transfer), code: EXIT_FAILURE }
+            Failed { sentence: files::busy(language, path, transfer), code: EXIT_FAILURE }
         }
         _ => error.into(),
     })?;
     let (secret, is_new) = directory.secret("identity.key")?;
     if settings.record.is_some() && !is_new && !settings.record_secrets {
-        return Err(Failed { sentence: sentences::record_secrets(&settings.data), code: EXIT_USAGE });
+        return Err(Failed { sentence: sentences::record_secrets(language, &settings.data), code: EXIT_USAGE });
     }
     let store = PeerStore::open(directory.path(), || random_seed().stream("log", 0).next_u64())?;
     let shown = Shown::open(directory.path(), store.received()?)?;
     let state = store.load(limits.entries_known_max, shown.number())?;
-    let hosting = settings.host.map(|address| Hosted::open(address, directory.path(), &limits)).transpose()?;
+    let hosting =
+        settings.host.map(|address| Hosted::open(address, directory.path(), &limits, language)).transpose()?;
     // A tracker that nobody has an account at can only be begun with.
     let first = hosting.as_ref().is_some_and(|hosted| settings.tracker.is_none() && !hosted.hosting.has_accounts());
     let register = settings.register || first;
     if register && settings.password.is_none() && face != Face::Terminal {
-        return Err(Failed { sentence: sentences::REGISTER_NEEDS_PASSWORD.to_owned(), code: EXIT_USAGE });
+        return Err(Failed { sentence: sentences::register_needs_password(language).to_owned(), code: EXIT_USAGE });
     }
     let tracker = settings.tracker.clone().or_else(|| hosting.as_ref().map(|hosted| hosted.tracker.clone()));
 
-    let errand = transfer.map(|transfer| errand(transfer, &paths, tracker.is_some())).transpose()?;
+    let errand = transfer.map(|transfer| errand(transfer, &paths, tracker.is_some(), language)).transpose()?;
     let setup = Setup {
         terminal: face == Face::Terminal,
         json: face == Face::Json,
@@ -160,7 +161,7 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
         credentials,
         ..Start::new(random_seed(), identity, settings.user.clone(), settings.listen, state)
     };
-    let recorder = settings.record.as_deref().map(|path| record_into(path, &start)).transpose()?;
+    let recorder = settings.record.as_deref().map(|path| record_into(path, &start, language)).transpose()?;
 
     let mut reactor = Reactor::new(Options {
         connections_max: CONNECTIONS_MAX,
@@ -187,22 +188,22 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
     });
     let signalled = Arc::new(AtomicBool::new(false));
     listen_to_signals(signals, face, Arc::clone(&inbox), Arc::clone(&screen), Arc::clone(&signalled), peer.clone());
-    let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer };
+    let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer, language };
     let history = directory.path().join("history");
     let code = match (face, errand) {
         (Face::Task { json, bars }, Some(errand)) => {
-            start_frontend(move || Ok(run::run(wiring, errand, Telling { json, bars }, io::stdout())))
+            start_frontend(language, move || Ok(run::run(wiring, errand, Telling { json, bars }, io::stdout())))
         }
         (Face::Terminal, _) => {
-            start_frontend(move || terminal::run(wiring, shown, &screen, settings.theme, history, paths))
+            start_frontend(language, move || terminal::run(wiring, shown, &screen, settings.theme, history, paths))
         }
         (Face::Plain | Face::Json | Face::Task { .. }, _) => {
-            start_frontend(move || Ok(piped::run(wiring, shown, face == Face::Json, io::stdout())))
+            start_frontend(language, move || Ok(piped::run(wiring, shown, face == Face::Json, io::stdout())))
         }
     };
     let ran = reactor.run();
     inbox.end();
-    let code = await_code(&code, &signalled);
+    let code = await_code(&code, &signalled, language);
     ran?;
     code
 }
@@ -213,9 +214,9 @@ impl papo_runtime_mio::Store<Change> for PeerStore {
     }
 }
 
-fn record_into(path: &Path, start: &Start) -> Result<Recorder, Failed> {
+fn record_into(path: &Path, start: &Start, language: Language) -> Result<Recorder, Failed> {
     Recorder::create(path, &record::header::<Peer>(start))
-        .map_err(|error| Failed { sentence: sentences::record_refused(path, &error), code: EXIT_FAILURE })
+        .map_err(|error| Failed { sentence: sentences::record_refused(language, path, &error), code: EXIT_FAILURE })
 }
 
 type PeerNotices = Box<dyn FnMut(Notice, &mut papo_runtime_mio::Control<Command>)>;
@@ -249,12 +250,15 @@ struct Hosted {
     listen: SocketAddr,
     tracker: TrackerAddress,
     addresses: Vec<String>,
+    language: Language,
 }
 
 impl Hosted {
-    fn open(listen: SocketAddr, directory: &Path, limits: &Limits) -> Result<Self, Failed> {
-        let listen = with_port(listen)
-            .map_err(|error| Failed { sentence: sentences::host_refused(&error.to_string()), code: EXIT_FAILURE })?;
+    fn open(listen: SocketAddr, directory: &Path, limits: &Limits, language: Language) -> Result<Self, Failed> {
+        let listen = with_port(listen).map_err(|error| Failed {
+            sentence: sentences::host_refused(language, &error.to_string()),
+            code: EXIT_FAILURE,
+        })?;
         let options = HostingOptions { listen: vec![listen], registration: Registration::Open, limits: limits.clone() };
         let hosting = Hosting::open(&directory.join("tracker"), options)?;
         let near = match listen.ip() {
@@ -263,7 +267,7 @@ impl Hosted {
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         };
         let tracker = TrackerAddress { host: near.to_string(), port: listen.port(), key: Some(hosting.key()) };
-        Ok(Self { addresses: addresses_of(listen), hosting, listen, tracker })
+        Ok(Self { addresses: addresses_of(listen), hosting, listen, tracker, language })
     }
 
     /// Adds the tracker to the reactor. It is recorded beside the peer, in a file of its own: `FILE.tracker`.
@@ -279,9 +283,10 @@ impl Hosted {
             std::path::PathBuf::from(name)
         });
         let recorder = path.map(|path| {
-            self.hosting
-                .recorder(&path)
-                .map_err(|error| Failed { sentence: sentences::record_refused(&path, &error), code: EXIT_FAILURE })
+            self.hosting.recorder(&path).map_err(|error| Failed {
+                sentence: sentences::record_refused(self.language, &path, &error),
+                code: EXIT_FAILURE,
+            })
         });
         let recorder = recorder.transpose()?;
         let (inbox, key, addresses) = (Arc::clone(inbox), self.hosting.key(), self.addresses);
@@ -289,8 +294,8 @@ impl Hosted {
             move |notice, control| match notice {
                 tracker::Notice::Listening { .. } => inbox.push(hosting(&addresses, key)),
                 tracker::Notice::ListenRefused { address, reason } => {
-                    let why = sentences::listen_refused(&address.to_string(), reason, "--host");
-                    inbox.push(Input::Fail(Event::Trouble(Trouble::HostRefused(why))));
+                    let trouble = Trouble::HostRefused { address: address.to_string(), reason };
+                    inbox.push(Input::Fail(Event::Trouble(trouble)));
                 }
                 tracker::Notice::Stopped => control.stop(),
                 tracker::Notice::Fault { from, fault } => log::info!("{from}: {fault}"),
@@ -333,20 +338,20 @@ fn addresses_of(listen: SocketAddr) -> Vec<String> {
 }
 
 /// What a task is about, as it is at present.
-fn errand(task: Transfer, paths: &Paths, tracker: bool) -> Result<Errand, Failed> {
-    match task {
+fn errand(transfer: Transfer, paths: &Paths, tracker: bool, language: Language) -> Result<Errand, Failed> {
+    match transfer {
         Transfer::Send { paths: given, to, wait } => {
-            let items = given.iter().map(|path| item(&paths.of(path))).collect::<Result<Vec<_>, _>>()?;
+            let items = given.iter().map(|path| item(&paths.of(path), language)).collect::<Result<Vec<_>, _>>()?;
             Ok(Errand::Send { items, to, wait: Duration::from_secs(wait), tracker })
         }
         Transfer::Receive { once, from } => Ok(Errand::Receive { once, from }),
     }
 }
 
-fn item(path: &Path) -> Result<Item, Failed> {
+fn item(path: &Path, language: Language) -> Result<Item, Failed> {
     let refused = |error: DiskError| {
         let problem = Problem::File { path: path.to_string_lossy().into_owned(), error };
-        Failed { sentence: sentences::problem(&problem), code: EXIT_FAILURE }
+        Failed { sentence: sentences::problem(language, &problem), code: EXIT_FAILURE }
     };
     let found = std::fs::symlink_metadata(path).map_err(|error| {
         refused(if error.kind() == io::ErrorKind::NotFound { DiskError::NotFound } else { DiskError::Denied })
@@ -359,6 +364,7 @@ fn item(path: &Path) -> Result<Item, Failed> {
 // The frontend and the signals.
 
 fn start_frontend(
+    language: Language,
     frontend: impl FnOnce() -> rustyline::Result<frontend::Ended> + Send + 'static,
 ) -> Receiver<Result<u8, Failed>> {
     let (done, code) = mpsc::channel();
@@ -367,7 +373,9 @@ fn start_frontend(
             // Nothing more is waited for.
             Ok(frontend::Ended { code, abandoned: true }) => std::process::exit(code.into()),
             Ok(frontend::Ended { code, abandoned: false }) => Ok(code),
-            Err(error) => Err(Failed { sentence: sentences::terminal_refused(&error.to_string()), code: EXIT_FAILURE }),
+            Err(error) => {
+                Err(Failed { sentence: sentences::terminal_refused(language, &error.to_string()), code: EXIT_FAILURE })
+            }
         };
         drop(done.send(ended));
     });
@@ -375,13 +383,13 @@ fn start_frontend(
 }
 
 /// The frontend writes what it has, as slowly as it is read; after a signal, for a short time only.
-fn await_code(code: &Receiver<Result<u8, Failed>>, signalled: &AtomicBool) -> Result<u8, Failed> {
+fn await_code(code: &Receiver<Result<u8, Failed>>, signalled: &AtomicBool, language: Language) -> Result<u8, Failed> {
     let mut end = None;
     loop {
         match code.recv_timeout(LOOK) {
             Ok(code) => return code,
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failed { sentence: sentences::FRONTEND_FAILED.to_owned(), code: EXIT_FAILURE });
+                return Err(Failed { sentence: sentences::frontend_failed(language).to_owned(), code: EXIT_FAILURE });
             }
             Err(RecvTimeoutError::Timeout) if signalled.load(Ordering::Relaxed) => {
                 let end = *end.get_or_insert_with(|| Instant::now() + WRITE_MAX);

@@ -48,7 +48,7 @@ fn a_wrong_command_line_exits_with_2() {
         assert_eq!(code, 2, "{wrong:?}: {printed}");
     }
     for wrong in [&["--nonsense"][..], &["--tracker", "a b"], &["--user", "a b"], &["--password", "secret"]] {
-        let mut command = Command::new(crate::support::programs::papo());
+        let mut command = crate::support::programs::papo();
         let (code, printed) =
             run(command.args(wrong).args(["--no-lan", "--data"]).arg(data.path()).env("HOME", data.path()));
         assert_eq!(code, 2, "{wrong:?}: {printed}");

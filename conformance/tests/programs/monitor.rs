@@ -2,7 +2,6 @@
 
 use std::{
     net::{SocketAddr, UdpSocket},
-    process::Command,
     sync::mpsc::{Sender, channel},
     thread,
     time::Duration,
@@ -50,12 +49,8 @@ pub(crate) fn relay() -> (SocketAddr, Sender<Answer>) {
 }
 
 pub(crate) fn monitor(target: SocketAddr, arguments: &[&str]) -> Process {
-    let mut command = Command::new(programs::papo());
-    command
-        .args(["monitor", &target.to_string()])
-        .args(arguments)
-        .env_remove("RUST_LOG")
-        .env_remove("PAPO_SMTP_PASSWORD");
+    let mut command = programs::papo();
+    command.args(["monitor", &target.to_string()]).args(arguments);
     Process::start(&mut command)
 }
 

@@ -12,7 +12,7 @@ use papo_proto::{
     wire::tracker::{PROFILE_BYTES_MAX, Profile, STATUS_BYTES_MAX, Status, StatusText},
 };
 
-use crate::args::tracker_address;
+use crate::args::{BadAddress, tracker_address};
 
 /// What `/create` takes for a room in which the programs of older systems may take part.
 const PLAINTEXT_FLAG: &str = "--plaintext";
@@ -184,7 +184,7 @@ pub(crate) enum Mistake {
     /// That is not an address with a port.
     Address(String),
     /// That is no tracker's address, and why.
-    Tracker(String),
+    Tracker(BadAddress),
     /// That is not the number of a transfer.
     Transfer(String),
     /// The command is about the present room, and there is none.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use papo_proto::{
     error::Counters,
     identity::Key,
+    machine::Refusal,
     names::Name,
     peer::{Notice, Problem, interface::Target},
     wire::tracker::Status,
@@ -57,7 +58,7 @@ pub(crate) enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// A line that begins with `{` is none of the two objects.
-    BadJson(String),
+    BadJson(BadObject),
     /// A line of input is too long.
     LineTooLong {
         /// The longest, in bytes.
@@ -93,9 +94,29 @@ pub(crate) enum Trouble {
         seconds: u64,
     },
     /// The hosted tracker can't listen there.
-    HostRefused(String),
+    HostRefused {
+        /// Where.
+        address: String,
+        /// Why.
+        reason: Refusal,
+    },
     /// What happened while nothing could be shown is lost: nothing that anyone said.
     NotShown(u64),
+}
+
+/// What is wrong with an object that was to be a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BadObject {
+    /// The command in it is blank.
+    NoCommand,
+    /// What is to be a command begins otherwise.
+    NoSlash,
+    /// It is more than one thing.
+    ManyFields,
+    /// It is nothing.
+    Empty,
+    /// It is no such object, in the words of who reads JSON.
+    Other(String),
 }
 
 impl Trouble {
@@ -110,7 +131,7 @@ impl Trouble {
             Self::PasswordsDiffer => "passwords_differ",
             Self::YesOrNo => "yes_or_no",
             Self::NotReached { .. } => "not_reached",
-            Self::HostRefused(_) => "host_refused",
+            Self::HostRefused { .. } => "host_refused",
             Self::NotShown(_) => "not_shown",
         }
     }

@@ -24,7 +24,10 @@ use super::{
     event::{Event, Info},
     json, lines, plain,
     progress::{Label, Moving, Summary},
-    sentences::tests::{HOSTILE, every_info, every_mistake, every_note, every_problem, every_trouble},
+    sentences::{
+        Language,
+        every::{HOSTILE, every_info, every_mistake, every_note, every_problem, every_trouble},
+    },
     terminal::{colour::Theme, render::Renderer},
 };
 
@@ -36,25 +39,34 @@ fn name(text: &str) -> Name {
 }
 
 fn on_terminal(event: &Event, columns: usize) -> String {
-    let renderer = Renderer { theme: Theme::None, zone: TimeZone::UTC };
-    renderer.text(&lines::of(event, &name("ana")), NOON, columns)
+    on_terminal_in(Language::En, event, columns)
+}
+
+fn on_terminal_in(language: Language, event: &Event, columns: usize) -> String {
+    let renderer = Renderer { theme: Theme::None, zone: TimeZone::UTC, language };
+    renderer.text(&lines::of(event, &name("ana"), language), NOON, columns)
 }
 
 fn in_pipe(event: &Event) -> String {
-    plain::lines(event, &name("ana"))
+    plain::lines(event, &name("ana"), Language::En)
 }
 
 fn message(room: Option<&str>, text: &str) -> Event {
-    Event::Notice(Notice::Message(Incoming {
+    let scope = room.is_none().then_some(Scope::Private);
+    Event::Notice(Notice::Message(Incoming { room: room.map(name), scope, ..incoming(text) }))
+}
+
+fn incoming(text: &str) -> Incoming {
+    Incoming {
         number: 1,
         id: "ab".to_owned(),
         from: name("bia"),
-        room: room.map(name),
-        scope: room.is_none().then_some(Scope::Private),
+        room: None,
+        scope: Some(Scope::Private),
         at: NOON,
         text: text.to_owned(),
         gap: false,
-    }))
+    }
 }
 
 fn bia(status: &str) -> PeerSeen {
@@ -158,10 +170,13 @@ fn check_clean(shown: &str) {
 #[test]
 fn nothing_hostile_is_in_any_line_of_any_output() {
     for event in everything(HOSTILE) {
-        check_clean(&on_terminal(&event, 40));
-        check_clean(&in_pipe(&event));
-        check_clean(&json::lines(&event));
-        assert!(json::lines(&event).lines().count() <= 1);
+        for language in Language::ALL {
+            check_clean(&on_terminal_in(language, &event, 40));
+            check_clean(&plain::lines(&event, &name("ana"), language));
+            let json = json::lines(&event, language);
+            check_clean(&json);
+            assert!(json.lines().count() <= 1);
+        }
     }
 }
 
@@ -184,10 +199,33 @@ fn a_forged_line_is_told_apart_wherever_it_is_put() {
     assert_eq!(in_pipe(&peers(&[FORGED])), "* bia online - - “hi\\n10:00 bia: forged”\n");
     assert!(in_pipe(&whois("", FORGED)).ends_with("; │ hi; │ 10:00 bia: forged\n"));
 
-    let text = |event| serde_json::from_str::<serde_json::Value>(&json::lines(&event)).expect("JSON");
+    let text = |event| serde_json::from_str::<serde_json::Value>(&json::lines(&event, Language::En)).expect("JSON");
     assert_eq!(text(message(None, FORGED))["text"], FORGED);
     assert_eq!(text(whois("", FORGED))["profile"], FORGED);
     assert_eq!(text(peers(&[FORGED]))["peers"][0]["status_text"], FORGED);
+}
+
+#[test]
+fn in_portuguese_nothing_that_somebody_says_looks_like_a_private_word_or_a_sentence() {
+    let terminal = |event| on_terminal_in(Language::Pt, &event, 100);
+    let pipe = |event| plain::lines(&event, &name("ana"), Language::Pt);
+    let forged = "oi\n12:34 [PRIVADO de caio] forjado\n* #sala *** caio entrou na sala.";
+    assert_eq!(
+        terminal(message(None, forged)),
+        "12:34 [PRIVADO de bia] oi\n      │ 12:34 [PRIVADO de caio] forjado\n      │ * #sala *** caio entrou na sala.\n"
+    );
+    assert_eq!(
+        pipe(message(None, forged)),
+        "[PRIVADO de bia] oi\\n12:34 [PRIVADO de caio] forjado\\n* #sala *** caio entrou na sala.\n"
+    );
+    assert_eq!(pipe(message(Some("sala"), "*** caio entrou na sala.")), "#sala bia: *** caio entrou na sala.\n");
+    assert_eq!(pipe(said("oi")), "[PRIVADO para bia] oi\n");
+    // Whoever is called so still has a colon where the sentence has a space.
+    let posing = Incoming { from: name("[PRIVADO"), scope: Some(Scope::All), ..incoming("de caio] oi") };
+    assert_eq!(pipe(Event::Notice(Notice::Message(posing))), "[PRIVADO: de caio] oi\n");
+    for not_a_name in ["PRIVADO de", "bia]\noi", "sala *** caio entrou na sala."] {
+        assert!(Name::new(not_a_name).is_err());
+    }
 }
 
 #[test]
@@ -197,11 +235,13 @@ fn a_row_that_is_full_does_not_let_the_next_one_look_like_a_message() {
         let text = format!("é{}10:00{blank}bia:{blank}forged", blank.repeat(70));
         for columns in 24..=120 {
             for event in [message(None, &text), peers(&[&text]), whois(&text, ""), whois("", &text)] {
-                let shown = on_terminal(&event, columns);
-                for (number, row) in rows_of(&shown, columns).iter().enumerate() {
-                    let own = number == 0 || row.starts_with(['*', ' ']) || row.trim().is_empty();
-                    let key = row.chars().all(|character| character.is_ascii_alphanumeric() || character == ' ');
-                    assert!(own || key, "{columns}: {row:?} in\n{shown}");
+                for language in Language::ALL {
+                    let shown = on_terminal_in(language, &event, columns);
+                    for (number, row) in rows_of(&shown, columns).iter().enumerate() {
+                        let own = number == 0 || row.starts_with(['*', ' ']) || row.trim().is_empty();
+                        let key = row.chars().all(|character| character.is_ascii_alphanumeric() || character == ' ');
+                        assert!(own || key, "{columns}: {row:?} in\n{shown}");
+                    }
                 }
             }
         }
@@ -299,7 +339,7 @@ proptest! {
         let line = in_pipe(&event);
         prop_assert!(line.starts_with("bia → ana: ") && line.matches('\n').count() == 1);
         prop_assert_eq!(escape::line(line.trim_end_matches('\n')), line.trim_end_matches('\n'));
-        let line = json::lines(&event);
+        let line = json::lines(&event, Language::En);
         prop_assert!(line.matches('\n').count() == 1 && line.ends_with('\n'));
         prop_assert!(!line.trim_end_matches('\n').chars().any(escape::is_hostile));
         let parsed = serde_json::from_str::<serde_json::Value>(&line).expect("JSON");

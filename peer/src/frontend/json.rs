@@ -11,44 +11,48 @@ use papo_proto::{
     peer::{
         Note, Notice,
         change::Incoming,
-        interface::{PeerEvent, PeerSeen, RoomSeen, Target, TransferSeen},
+        interface::{PeerEvent, PeerSeen, Phase, RoomSeen, Target, TransferSeen},
     },
     time::Wall,
-    wire::{peer::Scope, tracker::RoomEvent},
+    wire::{
+        peer::Scope,
+        tracker::{self, RoomEvent},
+    },
 };
 use serde::{Serializer as _, ser::SerializeMap as _};
 use serde_json::{Value, json, ser::Formatter};
 
 use super::{
     event::{Event, Info},
-    files, sentences,
+    sentences::{self, Language, files},
 };
 
-/// The lines of an event, each with its line break; none for what scripts are not told.
-pub(crate) fn lines(event: &Event) -> String {
-    value(event).map_or_else(String::new, |value| line(&value))
+/// The lines of an event, each with its line break, and the texts in it in a language; none for what scripts are not
+/// told.
+pub(crate) fn lines(event: &Event, language: Language) -> String {
+    value(event, language).map_or_else(String::new, |value| line(&value))
 }
 
-fn value(event: &Event) -> Option<Value> {
+fn value(event: &Event, language: Language) -> Option<Value> {
     Some(match event {
         // Scripts are told all progress, and make their own summaries.
-        Event::Notice(notice) | Event::Arrived { notice, .. } => return self::notice(notice),
+        Event::Notice(notice) | Event::Arrived { notice, .. } => return self::notice(notice, language),
         Event::Counters { counters, links, unacknowledged, stats } => json!({
             "event": "counters", "links": links, "unacknowledged": unacknowledged, "faults": counters,
             "turned_away": stats.turned_away, "crowded_out": stats.crowded_out,
         }),
         Event::Progress(moving) => progress(moving.transfer, moving.done, moving.total),
-        Event::Problem(problem) => error(problem.code(), &sentences::problem(problem)),
-        Event::Mistake(mistake) => error(mistake.code(), &sentences::mistake(mistake)),
-        Event::Trouble(trouble) => error(trouble.code(), &sentences::trouble(trouble)),
+        Event::Problem(problem) => error(problem.code(), &sentences::problem(language, problem)),
+        Event::Mistake(mistake) => error(mistake.code(), &sentences::mistake(language, mistake)),
+        Event::Trouble(trouble) => error(trouble.code(), &sentences::trouble(language, trouble)),
         Event::Inactive(user) => self::latency_of(user.as_str(), Status::Inactive, None),
         // Every delivery is told already.
         Event::Info(Info::LateDelivery { .. }) => return None,
         Event::Info(info @ Info::Hosting { addresses, key }) => json!({
-            "event": "notice", "code": "hosting", "text": sentences::info(info).join("\n"),
+            "event": "notice", "code": "hosting", "text": sentences::info(language, info).join("\n"),
             "addresses": addresses, "fingerprint": key,
         }),
-        Event::Info(info) => json!({ "event": "notice", "text": sentences::info(info).join("\n") }),
+        Event::Info(info) => json!({ "event": "notice", "text": sentences::info(language, info).join("\n") }),
     })
 }
 
@@ -74,13 +78,13 @@ fn error(code: &str, text: &str) -> Value {
     json!({ "event": "error", "code": code, "text": text })
 }
 
-fn notice(notice: &Notice) -> Option<Value> {
+fn notice(notice: &Notice, language: Language) -> Option<Value> {
     Some(match notice {
         Notice::Ready { user, listen, key } => {
             json!({ "event": "ready", "user": user, "listen": listen.to_string(), "fingerprint": key })
         }
         Notice::ListenRefused { listen, reason } => {
-            error("listen_refused", &sentences::listen_refused(&listen.to_string(), *reason, "--listen"))
+            error("listen_refused", &sentences::listen_refused(language, &listen.to_string(), *reason, "--listen"))
         }
         Notice::LoggedIn { user, tracker } => json!({ "event": "logged_in", "user": user, "tracker": tracker }),
         Notice::LoggedOut => json!({ "event": "logged_out" }),
@@ -127,12 +131,12 @@ fn notice(notice: &Notice) -> Option<Value> {
         Notice::Digits { user, digits } => json!({ "event": "verify", "user": user, "digits": digits }),
         Notice::Pinged { user, us } => latency_of(user.as_str(), Thresholds::DEFAULT.status_of(Some(*us)), Some(*us)),
         Notice::Note(note @ Note::TrackerOffered { address }) => json!({
-            "event": "tracker_offered", "address": address.to_string(), "text": sentences::note(note),
+            "event": "tracker_offered", "address": address.to_string(), "text": sentences::note(language, note),
         }),
         Notice::Note(note) => {
-            json!({ "event": "notice", "code": sentences::note_code(note), "text": sentences::note(note) })
+            json!({ "event": "notice", "code": note_code(note), "text": sentences::note(language, note) })
         }
-        Notice::Failed(problem) => error(problem.code(), &sentences::problem(problem)),
+        Notice::Failed(problem) => error(problem.code(), &sentences::problem(language, problem)),
         Notice::Offer { transfer, from, room, scope, name, tree, size, files, accepted } => json!({
             "event": "offer", "transfer": transfer, "from": from, "room": room,
             "scope": scope_word(room.is_some(), *scope), "name": name, "directory": tree, "size": size,
@@ -153,13 +157,13 @@ fn notice(notice: &Notice) -> Option<Value> {
         Notice::TransferEnded { transfer, incoming, user, name, reason, by_us } => json!({
             "event": "transfer_ended", "transfer": transfer, "incoming": incoming, "user": user, "name": name,
             "reason": reason, "by_us": by_us,
-            "text": files::ended(*transfer, *incoming, user, name, *reason, *by_us),
+            "text": files::ended(language, *transfer, *incoming, user, name, *reason, *by_us),
         }),
         Notice::Transfers { rows } => {
             json!({ "event": "transfers", "transfers": rows.iter().map(transfer).collect::<Vec<_>>() })
         }
         Notice::Stopped { unacknowledged } => {
-            let text = sentences::stopped(*unacknowledged)?;
+            let text = sentences::stopped(language, *unacknowledged)?;
             json!({ "event": "notice", "code": "undelivered", "text": text, "messages": unacknowledged })
         }
         // Answered by the frontend, not shown.
@@ -191,7 +195,7 @@ fn peer(peer: &PeerSeen) -> Value {
     json!({
         "user": peer.user,
         "address": peer.address.map(|address| address.to_string()),
-        "status": sentences::status(peer.status),
+        "status": status(peer.status),
         "status_text": peer.status_text.as_str(),
         "room": peer.room,
         "last_seen": time(peer.last_seen),
@@ -214,7 +218,7 @@ fn room(room: &RoomSeen) -> Value {
 fn transfer(seen: &TransferSeen) -> Value {
     json!({
         "transfer": seen.transfer, "incoming": seen.incoming, "user": seen.user, "name": seen.name,
-        "directory": seen.tree, "done": seen.done, "total": seen.total, "state": files::phase(seen.phase),
+        "directory": seen.tree, "done": seen.done, "total": seen.total, "state": phase(seen.phase),
     })
 }
 
@@ -234,6 +238,51 @@ const fn peer_event(what: PeerEvent) -> &'static str {
         PeerEvent::Found => "found",
         PeerEvent::Linked => "linked",
         PeerEvent::Lost => "lost",
+    }
+}
+
+const fn status(status: tracker::Status) -> &'static str {
+    match status {
+        tracker::Status::Online => "online",
+        tracker::Status::Away => "away",
+        tracker::Status::Busy => "busy",
+        tracker::Status::Offline => "offline",
+    }
+}
+
+const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Offered => "offered",
+        Phase::Waiting => "waiting",
+        Phase::Running => "running",
+        Phase::Paused { here: true, .. } => "paused",
+        Phase::Paused { here: false, .. } => "paused there",
+        Phase::Checking => "checking",
+    }
+}
+
+const fn note_code(note: &Note) -> &'static str {
+    match note {
+        Note::TrackerLost { .. } => "tracker_lost",
+        Note::Replaced => "replaced",
+        Note::TrackerQuit => "tracker_quit",
+        Note::TrackerPinned { .. } => "tracker_pinned",
+        Note::KeyChanged { .. } => "key_changed",
+        Note::Waiting { .. } => "waiting",
+        Note::Dropped { .. } => "dropped",
+        Note::LinkFault { .. } => "link_fault",
+        Note::Refused { .. } => "refused",
+        Note::Strangers { .. } => "strangers",
+        Note::LanRefused { .. } => "lan_refused",
+        Note::TrackerOffered { .. } => "tracker_offered",
+        Note::OtherPort { .. } => "other_port",
+        Note::Trusted { .. } => "trusted",
+        Note::Blocked { blocked: true, .. } => "blocked",
+        Note::Blocked { blocked: false, .. } => "unblocked",
+        Note::Skipped { .. } => "skipped",
+        Note::TransferPaused { paused: true, .. } => "paused",
+        Note::TransferPaused { paused: false, .. } => "resumed",
+        Note::OffersRefused { .. } => "offers_refused",
     }
 }
 

@@ -46,7 +46,7 @@ const BIA: &str = r#"{"user":"bia","address":"10.0.0.2:6061","status":"away","st
 
 #[track_caller]
 fn check(event: &Event, expected: &str) {
-    let line = lines(event);
+    let line = lines(event, Language::En);
     assert!(line.starts_with("{\"event\":") && line.ends_with('\n') && line.lines().count() == 1, "{line}");
     let parsed = serde_json::from_str::<Value>(&line).expect("JSON");
     assert_eq!(parsed, serde_json::from_str::<Value>(expected).expect("JSON"), "{line}");
@@ -156,13 +156,16 @@ fn each_notice_has_the_names_and_fields_that_scripts_rely_on() {
         ),
         (
             Notice::Note(Note::Replaced),
-            format!(r#"{{"event":"notice","code":"replaced","text":"{}"}}"#, sentences::note(&Note::Replaced)),
+            format!(
+                r#"{{"event":"notice","code":"replaced","text":"{}"}}"#,
+                sentences::note(Language::En, &Note::Replaced)
+            ),
         ),
         (
             Notice::Failed(Problem::NotLoggedIn),
             format!(
                 r#"{{"event":"error","code":"not_logged_in","text":"{}"}}"#,
-                sentences::problem(&Problem::NotLoggedIn)
+                sentences::problem(Language::En, &Problem::NotLoggedIn)
             ),
         ),
         (
@@ -258,7 +261,7 @@ fn every_error_has_a_text_and_a_code() {
         ),
     ];
     for (event, code) in events {
-        let parsed = serde_json::from_str::<Value>(&lines(&event)).expect("JSON");
+        let parsed = serde_json::from_str::<Value>(&lines(&event, Language::En)).expect("JSON");
         assert_eq!((parsed["event"].as_str(), parsed["code"].as_str()), (Some("error"), Some(code)));
         assert!(parsed["text"].as_str().is_some_and(|text| !text.is_empty()));
     }
@@ -283,7 +286,7 @@ fn an_unanswered_ping_is_a_measurement_too() {
 #[test]
 fn a_script_reads_exactly_what_was_said_and_no_hostile_character_stands_in_the_line() {
     let hostile = "a\u{1b}[31m\u{9b}1m\u{202e}b\u{2028}c\nd\re\u{e0041}\u{7f}\"\\ 日本 👩\u{200d}💻";
-    let line = lines(&Event::Notice(Notice::Message(incoming(hostile))));
+    let line = lines(&Event::Notice(Notice::Message(incoming(hostile))), Language::En);
     assert!(!line.trim_end_matches('\n').chars().any(escape::is_hostile), "{line}");
     let parsed = serde_json::from_str::<Value>(&line).expect("JSON");
     assert_eq!(parsed["text"], hostile);
@@ -298,6 +301,28 @@ fn what_the_frontend_answers_itself_is_not_told_to_scripts() {
         Notice::Stopped { unacknowledged: 0 },
     ];
     for notice in silent {
-        assert_eq!(lines(&Event::Notice(notice)), "");
+        assert_eq!(lines(&Event::Notice(notice), Language::En), "");
+    }
+}
+
+#[test]
+fn the_text_of_a_notice_or_an_error_follows_the_language_and_nothing_else_does() {
+    let parsed = |event: &Event, language| serde_json::from_str::<Value>(&lines(event, language)).expect("JSON");
+    let whole = |event| Event::Notice(event);
+    for event in [
+        Event::Problem(Problem::NotLoggedIn),
+        Event::Mistake(Mistake::Usage(Verb::Join)),
+        Event::Trouble(Trouble::NotUtf8),
+        Event::Info(Info::GoesOn),
+        whole(Notice::Note(Note::Replaced)),
+        whole(Notice::Stopped { unacknowledged: 2 }),
+    ] {
+        let (mut en, mut pt) = (parsed(&event, Language::En), parsed(&event, Language::Pt));
+        assert_ne!(en["text"].take(), pt["text"].take());
+        assert_eq!(en, pt, "but for the text");
+    }
+    for event in [Notice::Peers { peers: vec![bia()] }, Notice::Message(incoming("oi"))] {
+        let event = whole(event);
+        assert_eq!(lines(&event, Language::En), lines(&event, Language::Pt));
     }
 }

@@ -17,9 +17,8 @@ use papo_proto::{
 
 use super::{
     event::{Event, Info},
-    files, latency,
     progress::Summary,
-    sentences,
+    sentences::{self, Language, files, latency},
 };
 
 /// Something to be seen.
@@ -55,25 +54,27 @@ pub(crate) struct Message {
     pub(crate) from: Name,
     /// To whom alone.
     pub(crate) to: Option<Name>,
+    /// This peer said it.
+    pub(crate) own: bool,
     /// What.
     pub(crate) text: Untrusted,
 }
 
-/// What is seen of an event; `me` is this peer's name.
-pub(crate) fn of(event: &Event, me: &Name) -> Vec<Shown> {
+/// What is seen of an event in a language; `me` is this peer's name.
+pub(crate) fn of(event: &Event, me: &Name, language: Language) -> Vec<Shown> {
     match event {
-        Event::Notice(notice) => of_notice(notice, me),
-        Event::Arrived { notice, summary } => of_arrived(notice, summary),
+        Event::Notice(notice) => of_notice(notice, me, language),
+        Event::Arrived { notice, summary } => of_arrived(notice, summary, language),
         Event::Counters { counters, links, unacknowledged, stats } => {
-            vec![Shown::Notice(all(sentences::counters(counters, *links, *unacknowledged, *stats)))]
+            vec![Shown::Notice(all(sentences::counters(language, counters, *links, *unacknowledged, *stats)))]
         }
-        Event::Progress(moving) => vec![Shown::Faint(one(files::progress(moving)))],
-        Event::Problem(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
-        Event::Mistake(mistake) => vec![Shown::Error(one(sentences::mistake(mistake)))],
-        Event::Trouble(trouble) => vec![Shown::Error(one(sentences::trouble(trouble)))],
-        Event::Inactive(user) => vec![Shown::Error(one(latency::inactive(user)))],
-        Event::Info(info @ Info::LateDelivery { .. }) => vec![Shown::Faint(all(sentences::info(info)))],
-        Event::Info(info) => vec![Shown::Notice(all(sentences::info(info)))],
+        Event::Progress(moving) => vec![Shown::Faint(one(files::progress(language, moving)))],
+        Event::Problem(problem) => vec![Shown::Error(one(sentences::problem(language, problem)))],
+        Event::Mistake(mistake) => vec![Shown::Error(one(sentences::mistake(language, mistake)))],
+        Event::Trouble(trouble) => vec![Shown::Error(one(sentences::trouble(language, trouble)))],
+        Event::Inactive(user) => vec![Shown::Error(one(latency::inactive(language, user)))],
+        Event::Info(info @ Info::LateDelivery { .. }) => vec![Shown::Faint(all(sentences::info(language, info)))],
+        Event::Info(info) => vec![Shown::Notice(all(sentences::info(language, info)))],
     }
 }
 
@@ -85,29 +86,31 @@ fn all(sentences: Vec<String>) -> Vec<Line> {
     sentences.into_iter().map(Line::from).collect()
 }
 
-fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
+fn of_notice(notice: &Notice, me: &Name, language: Language) -> Vec<Shown> {
     let plain = |sentence: String| vec![Shown::Notice(one(sentence))];
     match notice {
-        Notice::Ready { user, listen, key } => plain(sentences::ready(user, &listen.to_string(), key)),
+        Notice::Ready { user, listen, key } => plain(sentences::ready(language, user, &listen.to_string(), key)),
         Notice::ListenRefused { listen, reason } => {
-            vec![Shown::Error(one(sentences::listen_refused(&listen.to_string(), *reason, "--listen")))]
+            vec![Shown::Error(one(sentences::listen_refused(language, &listen.to_string(), *reason, "--listen")))]
         }
-        Notice::LoggedIn { user, tracker } => plain(sentences::logged_in(user, tracker)),
-        Notice::LoggedOut => vec![Shown::Notice(one(sentences::LOGGED_OUT))],
-        Notice::Peers { peers } | Notice::Users { users: peers, .. } => vec![peer_table(peers)],
-        Notice::Rooms { rooms } => vec![room_table(rooms)],
+        Notice::LoggedIn { user, tracker } => plain(sentences::logged_in(language, user, tracker)),
+        Notice::LoggedOut => vec![Shown::Notice(one(sentences::logged_out(language)))],
+        Notice::Peers { peers } | Notice::Users { users: peers, .. } => vec![peer_table(peers, language)],
+        Notice::Rooms { rooms } => vec![room_table(rooms, language)],
         Notice::Trackers { taken, offered } => {
-            vec![Shown::Notice(all(sentences::trackers(taken.as_deref(), offered)))]
+            vec![Shown::Notice(all(sentences::trackers(language, taken.as_deref(), offered)))]
         }
         Notice::Whois { peer, key, pinned, verified, profile, plaintext } => {
-            let lines =
-                sentences::whois(peer, me, key.as_ref(), pinned.as_ref(), *verified, profile.as_str(), *plaintext);
+            let key = (key.as_ref(), pinned.as_ref(), *verified);
+            let lines = sentences::whois(language, peer, me, key, profile.as_str(), *plaintext);
             vec![Shown::Notice(all(lines))]
         }
-        Notice::Room { room, what, user, members } => plain(sentences::room_event(room, *what, user, members, me)),
+        Notice::Room { room, what, user, members } => {
+            plain(sentences::room_event(language, room, *what, user, members, me))
+        }
         Notice::Peer { what, user, address } => {
             let address = address.map(|address| address.to_string());
-            vec![Shown::Faint(one(sentences::peer_event(*what, user, address.as_deref())))]
+            vec![Shown::Faint(one(sentences::peer_event(language, *what, user, address.as_deref())))]
         }
         Notice::Said { to, at, text, waiting, .. } => {
             let (room, user) = match to {
@@ -115,33 +118,33 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
                 Target::Room(room) => (Some(room.clone()), None),
                 Target::User(user) => (None, Some(user.clone())),
             };
-            let said = Message { at: *at, room, from: me.clone(), to: user, text: text.clone().into() };
+            let said = Message { at: *at, room, from: me.clone(), to: user, own: true, text: text.clone().into() };
             let mut shown = vec![Shown::Message(said)];
             if !waiting.is_empty() {
-                shown.push(Shown::Faint(one(sentences::waiting(waiting))));
+                shown.push(Shown::Faint(one(sentences::waiting(language, waiting))));
             }
             shown
         }
         Notice::Message(incoming) => vec![Shown::Message(message(incoming, me))],
-        Notice::Digits { user, digits } => vec![Shown::Notice(all(sentences::digits(user, digits)))],
-        Notice::Pinged { user, us } => plain(latency::answered(user, *us)),
-        Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(one(sentences::note(note)))],
-        Notice::Note(note) => plain(sentences::note(note)),
-        Notice::Failed(problem) => vec![Shown::Error(one(sentences::problem(problem)))],
+        Notice::Digits { user, digits } => vec![Shown::Notice(all(sentences::digits(language, user, digits)))],
+        Notice::Pinged { user, us } => plain(latency::answered(language, user, *us)),
+        Notice::Note(note @ Note::KeyChanged { .. }) => vec![Shown::Error(one(sentences::note(language, note)))],
+        Notice::Note(note) => plain(sentences::note(language, note)),
+        Notice::Failed(problem) => vec![Shown::Error(one(sentences::problem(language, problem)))],
         Notice::Stopped { unacknowledged } => {
-            sentences::stopped(*unacknowledged).map(|text| Shown::Notice(one(text))).into_iter().collect()
+            sentences::stopped(language, *unacknowledged).map(|text| Shown::Notice(one(text))).into_iter().collect()
         }
         Notice::Offer { transfer, from, name, tree, size, files: count, accepted, .. } => {
-            plain(files::offer(*transfer, from, (name, *tree, *size, *count), *accepted))
+            plain(files::offer(language, *transfer, from, (name, *tree, *size, *count), *accepted))
         }
         Notice::Offered { transfer, to, name, tree, size, files: count, waiting } => {
-            plain(files::offered(*transfer, to, (name, *tree, *size, *count), *waiting))
+            plain(files::offered(language, *transfer, to, (name, *tree, *size, *count), *waiting))
         }
-        Notice::Received { .. } | Notice::Sent { .. } => of_arrived(notice, &Summary::default()),
+        Notice::Received { .. } | Notice::Sent { .. } => of_arrived(notice, &Summary::default(), language),
         Notice::TransferEnded { transfer, incoming, user, name, reason, by_us } => {
-            plain(files::ended(*transfer, *incoming, user, name, *reason, *by_us))
+            plain(files::ended(language, *transfer, *incoming, user, name, *reason, *by_us))
         }
-        Notice::Transfers { rows } => vec![transfer_table(rows)],
+        Notice::Transfers { rows } => vec![transfer_table(rows, language)],
         // That all went as it should is the usual thing; what is late is told when it is no longer.
         Notice::Delivered { .. }
         | Notice::Progress { .. }
@@ -152,10 +155,10 @@ fn of_notice(notice: &Notice, me: &Name) -> Vec<Shown> {
     }
 }
 
-fn of_arrived(notice: &Notice, summary: &Summary) -> Vec<Shown> {
+fn of_arrived(notice: &Notice, summary: &Summary, language: Language) -> Vec<Shown> {
     let sentence = match notice {
-        Notice::Received { from, path, renamed, .. } => files::received(from, path, *renamed, summary),
-        Notice::Sent { to, name, skipped, .. } => files::sent(to, name, *skipped, summary),
+        Notice::Received { from, path, renamed, .. } => files::received(language, from, path, *renamed, summary),
+        Notice::Sent { to, name, skipped, .. } => files::sent(language, to, name, *skipped, summary),
         _ => return Vec::new(),
     };
     vec![Shown::Notice(one(sentence))]
@@ -168,21 +171,22 @@ fn message(incoming: &Incoming, me: &Name) -> Message {
         room: incoming.room.clone(),
         from: incoming.from.clone(),
         to: private.then(|| me.clone()),
+        own: false,
         text: incoming.text.clone().into(),
     }
 }
 
-fn peer_table(peers: &[PeerSeen]) -> Shown {
-    let rows = peers.iter().map(|peer| sentences::peer_row(peer).map(Line::from)).collect();
-    Shown::Table { columns: sentences::PEER_COLUMNS, rows, empty: sentences::NO_PEERS }
+fn peer_table(peers: &[PeerSeen], language: Language) -> Shown {
+    let rows = peers.iter().map(|peer| sentences::peer_row(language, peer).map(Line::from)).collect();
+    Shown::Table { columns: sentences::peer_columns(language), rows, empty: sentences::no_peers(language) }
 }
 
-fn transfer_table(transfers: &[TransferSeen]) -> Shown {
-    let rows = transfers.iter().map(|seen| files::row(seen).map(Line::from)).collect();
-    Shown::Table { columns: files::COLUMNS, rows, empty: files::NONE }
+fn transfer_table(transfers: &[TransferSeen], language: Language) -> Shown {
+    let rows = transfers.iter().map(|seen| files::row(language, seen).map(Line::from)).collect();
+    Shown::Table { columns: files::columns(language), rows, empty: files::none(language) }
 }
 
-fn room_table(rooms: &[RoomSeen]) -> Shown {
-    let rows = rooms.iter().map(|room| sentences::room_row(room).map(Line::from)).collect();
-    Shown::Table { columns: sentences::ROOM_COLUMNS, rows, empty: sentences::NO_ROOMS }
+fn room_table(rooms: &[RoomSeen], language: Language) -> Shown {
+    let rows = rooms.iter().map(|room| sentences::room_row(language, room).map(Line::from)).collect();
+    Shown::Table { columns: sentences::room_columns(language), rows, empty: sentences::no_rooms(language) }
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`commands`]: what is typed → a request.
 //! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
-//! - [`event`]: what is shown; [`sentences`], [`reasons`], [`files`], [`latency`] and [`help`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
+//! - [`event`]: what is shown; [`sentences`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
 //! - [`paths`]: what is typed as a path; [`progress`]: how quickly files move.
 //! - [`inbox`]: what waits to be handled, bounded.
 //! - [`piped`] and [`terminal`]: the two that read and write; [`errand`]: one thing to do, where nobody types.
@@ -13,19 +13,15 @@
 pub(crate) mod commands;
 pub(crate) mod errand;
 pub(crate) mod event;
-pub(crate) mod files;
 #[cfg(test)]
 mod forgery_tests;
-pub(crate) mod help;
 pub(crate) mod inbox;
 pub(crate) mod json;
-pub(crate) mod latency;
 pub(crate) mod lines;
 pub(crate) mod paths;
 pub(crate) mod piped;
 pub(crate) mod plain;
 pub(crate) mod progress;
-pub(crate) mod reasons;
 pub(crate) mod sentences;
 pub(crate) mod session;
 pub(crate) mod terminal;
@@ -41,6 +37,7 @@ use papo_runtime_mio::Handle;
 
 use event::{Event, Trouble};
 use inbox::{Inbox, Next};
+use sentences::Language;
 use session::{EXIT_FAILURE, Effect, Session};
 
 /// The width of a terminal that does not tell it.
@@ -55,6 +52,8 @@ pub(crate) struct Wiring {
     pub(crate) inbox: Arc<Inbox>,
     /// Reaches the peer.
     pub(crate) peer: Handle<Command>,
+    /// What the person is spoken to in.
+    pub(crate) language: Language,
 }
 
 impl Wiring {

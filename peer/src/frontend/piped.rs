@@ -48,10 +48,10 @@ pub(crate) fn run(mut wiring: Wiring, mut shown: Shown, as_json: bool, mut outpu
             match effect {
                 Effect::Show(event) => {
                     let lines = if as_json {
-                        json::lines(&event)
+                        json::lines(&event, wiring.language)
                     } else {
                         let told = transfers.told(Instant::now(), event.clone());
-                        told.map_or_else(String::new, |told| plain::lines(&told, wiring.session.me()))
+                        told.map_or_else(String::new, |told| plain::lines(&told, wiring.session.me(), wiring.language))
                     };
                     page.push(&lines, number_of(&event));
                 }

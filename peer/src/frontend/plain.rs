@@ -7,24 +7,24 @@ use papo_proto::{escape::Line, names::Name, peer::Notice};
 use super::{
     event::Event,
     lines::{self, Message, Shown},
-    sentences,
+    sentences::{self, Language},
 };
 
-/// The lines of an event, each with its line break.
-pub(crate) fn lines(event: &Event, me: &Name) -> String {
+/// The lines of an event in a language, each with its line break.
+pub(crate) fn lines(event: &Event, me: &Name, language: Language) -> String {
     let mut text = String::new();
     if let Event::Notice(Notice::Delivered { id, to }) = event {
-        let _ = writeln!(text, "* {}", Line::from(sentences::delivered(id, to)));
+        let _ = writeln!(text, "* {}", Line::from(sentences::delivered(language, id, to)));
     }
-    for shown in lines::of(event, me) {
-        let _ = writeln!(text, "{}", line(&shown));
+    for shown in lines::of(event, me, language) {
+        let _ = writeln!(text, "{}", line(&shown, language));
     }
     text
 }
 
-fn line(shown: &Shown) -> String {
+fn line(shown: &Shown, language: Language) -> String {
     match shown {
-        Shown::Message(message) => format!("{}: {}", heading(message), message.text.line()),
+        Shown::Message(message) => format!("{}{}", heading(message, language), message.text.line()),
         Shown::Notice(lines) | Shown::Faint(lines) => format!("* {}", joined(lines)),
         Shown::Error(lines) => format!("! {}", joined(lines)),
         Shown::Table { rows, empty, .. } if rows.is_empty() => format!("* {empty}"),
@@ -43,16 +43,9 @@ fn joined(lines: &[Line]) -> String {
 }
 
 /// Where, by whom and to whom something was said.
-pub(crate) fn heading(message: &Message) -> String {
-    let mut heading = String::new();
-    if let Some(room) = &message.room {
-        let _ = write!(heading, "#{room} ");
-    }
-    let _ = write!(heading, "{}", message.from);
-    if let Some(to) = &message.to {
-        let _ = write!(heading, " → {to}");
-    }
-    heading
+fn heading(message: &Message, language: Language) -> String {
+    let room = message.room.as_ref().map_or_else(String::new, |room| format!("#{room} "));
+    room + &sentences::author(language, (&message.from, message.to.as_ref()), message.own, Name::to_string)
 }
 
 #[cfg(test)]
@@ -74,7 +67,7 @@ mod tests {
 
     #[track_caller]
     fn check(notice: Notice, expected: &str) {
-        assert_eq!(lines(&Event::Notice(notice), &name("ana")), expected);
+        assert_eq!(lines(&Event::Notice(notice), &name("ana"), Language::En), expected);
     }
 
     fn incoming(text: &str) -> Incoming {

@@ -26,7 +26,7 @@ use papo_proto::{
 
 use super::{
     commands::{self, Order},
-    event::{Event, Info, Trouble},
+    event::{BadObject, Event, Info, Trouble},
     paths::Paths,
     sentences,
 };
@@ -590,21 +590,21 @@ fn object(text: &str, target: &Target) -> Result<Order, Box<Event>> {
         Say(String),
         Do(String),
     }
-    let bad = |why: &str| Box::new(Event::Trouble(Trouble::BadJson(why.to_owned())));
+    let bad = |why| Box::new(Event::Trouble(Trouble::BadJson(why)));
     match serde_json::from_str(text) {
         Ok(Object::Say(text)) => Ok(commands::say(target, &text)),
         Ok(Object::Do(command)) if command.starts_with('/') && !command.starts_with("//") => {
             match commands::parse(&command, target) {
                 Ok(Some(order)) => Ok(order),
-                Ok(None) => Err(bad("there is no command")),
+                Ok(None) => Err(bad(BadObject::NoCommand)),
                 Err(mistake) => Err(Box::new(Event::Mistake(mistake))),
             }
         }
-        Ok(Object::Do(_)) => Err(bad("a command begins with one slash")),
+        Ok(Object::Do(_)) => Err(bad(BadObject::NoSlash)),
         Err(error) => match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
-            Ok(fields) if fields.len() > 1 => Err(bad("it has more than one field")),
-            Ok(fields) if fields.is_empty() => Err(bad("it is empty")),
-            Ok(_) | Err(_) => Err(bad(&error.to_string())),
+            Ok(fields) if fields.len() > 1 => Err(bad(BadObject::ManyFields)),
+            Ok(fields) if fields.is_empty() => Err(bad(BadObject::Empty)),
+            Ok(_) | Err(_) => Err(bad(BadObject::Other(error.to_string()))),
         },
     }
 }

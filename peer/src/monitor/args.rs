@@ -5,6 +5,10 @@ use std::time::Duration;
 use papo_proto::monitor::status::Thresholds;
 
 use super::mail::MailArguments;
+use crate::{
+    args::{self, BadAddress},
+    frontend::sentences::{Language, latency::bad_thresholds},
+};
 
 /// Where a relay is when nobody says.
 const TARGET: &str = "127.0.0.1:12345";
@@ -65,9 +69,9 @@ impl MonitorArguments {
     ///
     /// # Errors
     /// When nothing could be slow without being very slow.
-    pub(crate) fn thresholds(&self) -> Result<Thresholds, String> {
+    pub(crate) fn thresholds(&self, language: Language) -> Result<Thresholds, String> {
         if self.normal > self.slow {
-            return Err(format!("--normal {} is above --slow {}: what is normal is not slow", self.normal, self.slow));
+            return Err(bad_thresholds(language, self.normal, self.slow));
         }
         Ok(Thresholds { normal_ms: self.normal, slow_ms: self.slow })
     }
@@ -97,13 +101,13 @@ fn milliseconds() -> clap::builder::RangedU64ValueParser {
     clap::value_parser!(u64).range(..=3_600_000)
 }
 
-fn target(text: &str) -> Result<Target, String> {
+fn target(text: &str) -> Result<Target, BadAddress> {
     host_and_port(text, PORT)
 }
 
 /// `HOST[:PORT]`, with the port that counts where there is none.
-pub(crate) fn host_and_port(text: &str, usual: u16) -> Result<Target, String> {
-    crate::args::host_and_port(text, usual).map(|(host, port)| Target { host, port })
+pub(super) fn host_and_port(text: &str, usual: u16) -> Result<Target, BadAddress> {
+    args::host_and_port(text, usual).map(|(host, port)| Target { host, port })
 }
 
 #[cfg(test)]
@@ -127,7 +131,7 @@ mod tests {
         let usual = parsed(&[]).expect("valid");
         assert_eq!((usual.target.to_string().as_str(), usual.count), (TARGET, None));
         assert_eq!((usual.interval_ms(), usual.timeout_ms()), (10_000, 2_000));
-        assert_eq!(usual.thresholds(), Ok(Thresholds::DEFAULT));
+        assert_eq!(usual.thresholds(Language::En), Ok(Thresholds::DEFAULT));
     }
 
     #[test]
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     fn normal_is_not_above_slow() {
-        assert!(parsed(&["--normal", "300"]).expect("valid").thresholds().is_ok());
-        assert!(parsed(&["--normal", "301"]).expect("valid").thresholds().is_err());
+        assert!(parsed(&["--normal", "300"]).expect("valid").thresholds(Language::En).is_ok());
+        assert!(parsed(&["--normal", "301"]).expect("valid").thresholds(Language::En).is_err());
     }
 }

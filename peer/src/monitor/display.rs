@@ -13,7 +13,10 @@ use papo_proto::{
 use papo_runtime_mio::diagnostics;
 
 use super::statistics::{Statistics, Summary};
-use crate::frontend::{json, latency};
+use crate::frontend::{
+    json,
+    sentences::{Language, latency},
+};
 
 /// So many measurements are drawn, where there is room.
 const DRAWN_MAX: usize = 60;
@@ -39,6 +42,7 @@ pub(crate) struct Display<W> {
     face: Face,
     target: String,
     thresholds: Thresholds,
+    language: Language,
     statistics: Statistics,
     last: Option<Status>,
     /// The line that stands at the terminal.
@@ -59,12 +63,12 @@ pub(crate) enum Aside {
 }
 
 impl Aside {
-    fn text(&self) -> String {
+    fn text(&self, language: Language) -> String {
         match self {
-            Self::MailSent(status) => latency::mail_sent(*status),
-            Self::MailFailed(why) => latency::mail_failed(&escape::line(why)),
-            Self::MailsDropped(count) => latency::mails_dropped(*count),
-            Self::MailsUnsent(count) => latency::mails_unsent(*count),
+            Self::MailSent(status) => latency::mail_sent(language, *status),
+            Self::MailFailed(why) => latency::mail_failed(language, &escape::line(why)),
+            Self::MailsDropped(count) => latency::mails_dropped(language, *count),
+            Self::MailsUnsent(count) => latency::mails_unsent(language, *count),
         }
     }
 
@@ -84,9 +88,18 @@ impl Aside {
 
 impl<W: Write> Display<W> {
     /// Nothing is measured yet.
-    pub(crate) fn new(output: W, face: Face, target: &str, thresholds: Thresholds) -> Self {
+    pub(crate) fn new(output: W, face: Face, target: &str, thresholds: Thresholds, language: Language) -> Self {
         let target = escape::line(target).into_owned();
-        Self { output, face, target, thresholds, statistics: Statistics::default(), last: None, line: String::new() }
+        Self {
+            output,
+            face,
+            target,
+            thresholds,
+            language,
+            statistics: Statistics::default(),
+            last: None,
+            line: String::new(),
+        }
     }
 
     /// Shows a measurement; `time` is that of the clock on the wall, `columns` the width of the terminal.
@@ -100,11 +113,15 @@ impl<W: Write> Display<W> {
             Face::Json => {
                 write!(self.output, "{}", json::latency(&self.target, measurement.status, measurement.latency_us))?
             }
-            Face::Plain => writeln!(self.output, "{}", latency::measured(measurement))?,
+            Face::Plain => writeln!(self.output, "{}", latency::measured(self.language, measurement))?,
             Face::Live => {
                 // A change stays to be read; the line below it is written anew.
-                let told = if changed { format!("{time} {}\n", latency::measured(measurement)) } else { String::new() };
-                let words = latency::live(measurement, &self.statistics.summary());
+                let told = if changed {
+                    format!("{time} {}\n", latency::measured(self.language, measurement))
+                } else {
+                    String::new()
+                };
+                let words = latency::live(self.language, measurement, &self.statistics.summary());
                 // What is drawn gets the room that is left, and the last column stays free.
                 let room = columns.saturating_sub(1 + self.target.chars().count() + 2 + words.chars().count());
                 let line = format!("{} {} {words}", self.target, self.drawn(room.min(DRAWN_MAX)));
@@ -120,7 +137,7 @@ impl<W: Write> Display<W> {
     /// # Errors
     /// When it can't be written.
     pub(crate) fn tell(&mut self, told: &Aside, time: &str) -> io::Result<()> {
-        let text = told.text();
+        let text = told.text(self.language);
         match self.face {
             Face::Json => write!(self.output, "{}", json::aside(told.is_error(), told.code(), &text))?,
             Face::Plain => diagnostics::say(&text),
@@ -136,7 +153,7 @@ impl<W: Write> Display<W> {
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         let Summary { measured, .. } = self.statistics.summary();
         if self.face == Face::Live && measured > 0 {
-            let summary = latency::summary(&self.statistics.summary());
+            let summary = latency::summary(self.language, &self.statistics.summary());
             writeln!(self.output, "\r\u{1b}[K{}: {summary}", self.target)?;
         }
         self.output.flush()
@@ -161,7 +178,7 @@ mod tests {
 
     fn shown(face: Face, latencies_ms: &[Option<u64>], columns: usize) -> String {
         let mut output = Vec::new();
-        let mut display = Display::new(&mut output, face, "relay.example:12345", Thresholds::DEFAULT);
+        let mut display = Display::new(&mut output, face, "relay.example:12345", Thresholds::DEFAULT, Language::En);
         for (number, latency_ms) in (1..).zip(latencies_ms) {
             let latency_us = latency_ms.map(|ms| ms * 1000);
             let status = Thresholds::DEFAULT.status_of(latency_us);
@@ -215,7 +232,7 @@ mod tests {
     #[test]
     fn a_target_cannot_steer_the_terminal() {
         let mut output = Vec::new();
-        let mut display = Display::new(&mut output, Face::Live, "\u{1b}[2Jx", Thresholds::DEFAULT);
+        let mut display = Display::new(&mut output, Face::Live, "\u{1b}[2Jx", Thresholds::DEFAULT, Language::En);
         let measurement = Measurement { number: 1, status: Status::Inactive, latency_us: None };
         display.show(&measurement, "10:00:00", 200).expect("written");
         assert!(!String::from_utf8(output).expect("text").contains("\u{1b}[2J"));

@@ -16,7 +16,13 @@ use papo_runtime_mio::Handle;
 use papo_tracker::settings::read_secret;
 
 use super::args::{Target, host_and_port};
-use crate::frontend::latency::{self, Language};
+use crate::{
+    args::BadAddress,
+    frontend::sentences::{
+        Language,
+        latency::{self, NoMails},
+    },
+};
 
 /// The password, where no file is named.
 const PASSWORD_VARIABLE: &str = "PAPO_SMTP_PASSWORD";
@@ -52,12 +58,12 @@ pub(crate) struct MailArguments {
     /// Send a mail for every measurement
     #[arg(long, requires = "smtp")]
     mail_every: bool,
-    /// The language of the mails
-    #[arg(long, value_enum, default_value_t = Language::En)]
-    text: Language,
+    /// The language of the mails [default: that of the program]
+    #[arg(long, value_enum)]
+    text: Option<Language>,
 }
 
-fn server(text: &str) -> Result<Target, String> {
+fn server(text: &str) -> Result<Target, BadAddress> {
     host_and_port(text, PORT)
 }
 
@@ -71,38 +77,35 @@ impl MailArguments {
     ///
     /// # Errors
     /// A sentence, when something is missing or can't be read.
-    pub(crate) fn mailer(&self, target: &str) -> Result<Option<Mailer>, String> {
+    pub(crate) fn mailer(&self, target: &str, language: Language) -> Result<Option<Mailer>, String> {
         let (Some(smtp), Some(from), Some(to)) = (&self.smtp, &self.mail_from, &self.mail_to) else { return Ok(None) };
         let mut tls = TlsParameters::builder(smtp.host.clone());
         if let Some(path) = &self.smtp_ca {
-            let wrong = |why: String| format!("the certificate {} can't be read: {why}", path.display());
+            let wrong = |why| latency::no_mails(language, &NoMails::Certificate(path, why));
             let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
             // Otherwise it would be taken for a file with no certificates in it.
             if memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_none() {
-                return Err(wrong("it is not in PEM".to_owned()));
+                return Err(latency::no_mails(language, &NoMails::NotPem(path)));
             }
             tls = tls.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| wrong(error.to_string()))?);
         }
-        let tls = tls.build().map_err(|error| format!("there is no TLS to be had: {error}"))?;
+        let tls = tls.build().map_err(|error| latency::no_mails(language, &NoMails::NoTls(error.to_string())))?;
         let mut transport = SmtpTransport::builder_dangerous(smtp.host.clone())
             .port(smtp.port)
             .tls(Tls::Required(tls))
             .timeout(Some(TIMEOUT));
         if let Some(user) = &self.smtp_user {
-            transport = transport.credentials(Credentials::new(user.clone(), self.password()?));
+            transport = transport.credentials(Credentials::new(user.clone(), self.password(language)?));
         }
         let (from, to, target) = (from.clone(), to.clone(), target.to_owned());
-        Ok(Some(Mailer { transport: transport.build(), from, to, target, language: self.text }))
+        Ok(Some(Mailer { transport: transport.build(), from, to, target, language: self.text.unwrap_or(language) }))
     }
 
-    fn password(&self) -> Result<String, String> {
+    fn password(&self, language: Language) -> Result<String, String> {
         match &self.smtp_password_file {
             Some(path) => read_secret(path).map_err(|error| error.to_string()),
-            None => std::env::var(PASSWORD_VARIABLE).map_err(|_| {
-                format!(
-                    "--smtp-user needs a password: name its file with --smtp-password-file, or set {PASSWORD_VARIABLE}"
-                )
-            }),
+            None => std::env::var(PASSWORD_VARIABLE)
+                .map_err(|_| latency::no_mails(language, &NoMails::NoPassword { variable: PASSWORD_VARIABLE })),
         }
     }
 }

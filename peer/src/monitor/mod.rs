@@ -42,7 +42,8 @@ use self::{
 };
 use crate::{
     frontend::{
-        columns, is_closed, is_dumb, sentences,
+        columns, is_closed, is_dumb,
+        sentences::{self, Language, latency},
         session::{EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_UNREACHABLE, EXIT_USAGE},
     },
     node::Failed,
@@ -55,9 +56,14 @@ const WAITING_MAX: usize = 1024;
 ///
 /// # Errors
 /// When it can't start, or can't go on.
-pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path>) -> Result<u8, Failed> {
+pub(crate) fn run(
+    arguments: &MonitorArguments,
+    json: bool,
+    record: Option<&Path>,
+    language: Language,
+) -> Result<u8, Failed> {
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let thresholds = arguments.thresholds().map_err(|sentence| Failed { sentence, code: EXIT_USAGE })?;
+    let thresholds = arguments.thresholds(language).map_err(|sentence| Failed { sentence, code: EXIT_USAGE })?;
     let start = Start {
         limits: Limits::DEFAULT,
         host: arguments.target.host.clone(),
@@ -69,10 +75,10 @@ pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path
         mails: arguments.mail.wanted(),
     };
     let target = arguments.target.to_string();
-    let mailer = arguments.mail.mailer(&target).map_err(|sentence| Failed { sentence, code: EXIT_USAGE })?;
+    let mailer = arguments.mail.mailer(&target, language).map_err(|sentence| Failed { sentence, code: EXIT_USAGE })?;
     let recorder = record.map(|path| {
         Recorder::create(path, &record::header::<Monitor>(&start))
-            .map_err(|error| Failed { sentence: sentences::record_refused(path, &error), code: EXIT_FAILURE })
+            .map_err(|error| Failed { sentence: sentences::record_refused(language, path, &error), code: EXIT_FAILURE })
     });
     let live = !json && io::stdout().is_terminal() && !is_dumb();
     let face = if json {
@@ -82,7 +88,7 @@ pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path
     } else {
         Face::Plain
     };
-    let display = Display::new(io::stdout(), face, &target, thresholds);
+    let display = Display::new(io::stdout(), face, &target, thresholds, language);
 
     let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1, queued_bytes_max: 1 })?;
     let (told, shown) = sync_channel(WAITING_MAX);
@@ -117,7 +123,7 @@ pub(crate) fn run(arguments: &MonitorArguments, json: bool, record: Option<&Path
     drop(reactor);
     let answered = writer
         .join()
-        .map_err(|_| Failed { sentence: "what was measured could not be written".to_owned(), code: EXIT_FAILURE })?;
+        .map_err(|_| Failed { sentence: latency::not_written(language).to_owned(), code: EXIT_FAILURE })?;
     Ok(match signal.load(Ordering::Relaxed) {
         SIGINT => EXIT_INTERRUPTED,
         _ if answered => 0,

@@ -127,7 +127,7 @@ impl Options {
 
     /// The command line.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(programs::papo());
+        let mut command = programs::papo();
         if self.json {
             command.arg("--json");
         }
@@ -144,9 +144,6 @@ impl Options {
             command.arg("--register");
         }
         command.args(&self.extra);
-        for variable in ["PAPO_PASSWORD", "RUST_LOG", "NO_COLOR"] {
-            command.env_remove(variable);
-        }
         if let Some(password) = &self.password {
             command.env("PAPO_PASSWORD", password);
         }

@@ -5,6 +5,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    process::Command,
     sync::OnceLock,
 };
 
@@ -15,9 +16,22 @@ pub(crate) fn tracker() -> PathBuf {
     built().join("papo-tracker")
 }
 
-/// The path of `papo`.
-pub(crate) fn papo() -> PathBuf {
-    built().join("papo")
+/// `papo`, in an environment that asks for nothing: no password, no language, no colour, no log.
+pub(crate) fn papo() -> Command {
+    let mut command = Command::new(built().join("papo"));
+    for variable in [
+        "PAPO_PASSWORD",
+        "PAPO_REGISTRATION_TOKEN",
+        "PAPO_SMTP_PASSWORD",
+        "LC_ALL",
+        "LC_MESSAGES",
+        "LANG",
+        "NO_COLOR",
+        "RUST_LOG",
+    ] {
+        command.env_remove(variable);
+    }
+    command
 }
 
 /// The path of `papo-conformance`, which cargo builds for its own tests.

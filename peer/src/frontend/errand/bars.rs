@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use papo_proto::escape::Line;
 
-use crate::frontend::{files, progress::Moving};
+use crate::frontend::{
+    progress::Moving,
+    sentences::{Language, files},
+};
 
 /// As many hundredths as a bar has.
 const WHOLE: u64 = 100;
@@ -14,12 +17,14 @@ const WHOLE: u64 = 100;
 pub(super) struct Bars {
     all: MultiProgress,
     bars: BTreeMap<u64, ProgressBar>,
+    language: Language,
 }
 
 impl Bars {
     /// None are there yet.
-    pub(super) fn new() -> Self {
-        Self { all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()), bars: BTreeMap::new() }
+    pub(super) fn new(language: Language) -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Self { all, bars: BTreeMap::new(), language }
     }
 
     /// Shows what moves now, and nothing else.
@@ -39,7 +44,7 @@ impl Bars {
                 all.add(ProgressBar::new(WHOLE).with_style(style))
             });
             bar.set_position(one.percent());
-            bar.set_message(Line::from(files::progress(one)).to_string());
+            bar.set_message(Line::from(files::progress(self.language, one)).to_string());
         }
     }
 

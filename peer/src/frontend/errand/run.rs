@@ -18,6 +18,7 @@ use crate::frontend::{
     inbox::Next,
     is_closed, json, plain,
     progress::Transfers,
+    sentences::Language,
     session::{self, EXIT_FAILURE, Input},
 };
 
@@ -36,9 +37,16 @@ pub(crate) struct Telling {
 /// Runs until it is done, or the second signal.
 pub(crate) fn run(mut wiring: Wiring, errand: Errand, telling: Telling, output: impl Write) -> Ended {
     let mut doing = Doing::new(errand);
-    let bars = (telling.bars && !telling.json).then(Bars::new);
-    let mut teller =
-        Teller { json: telling.json, bars, transfers: Transfers::default(), output, open: true, told_closed: false };
+    let bars = (telling.bars && !telling.json).then(|| Bars::new(wiring.language));
+    let mut teller = Teller {
+        json: telling.json,
+        language: wiring.language,
+        bars,
+        transfers: Transfers::default(),
+        output,
+        open: true,
+        told_closed: false,
+    };
     loop {
         let now = Instant::now();
         let until = doing.deadline().map(|deadline| deadline.saturating_duration_since(now));
@@ -106,6 +114,7 @@ pub(crate) fn run(mut wiring: Wiring, errand: Errand, telling: Telling, output: 
 /// What tells of an errand.
 struct Teller<W> {
     json: bool,
+    language: Language,
     bars: Option<Bars>,
     transfers: Transfers,
     output: W,
@@ -121,14 +130,14 @@ impl<W: Write> Teller<W> {
         }
         if self.json {
             self.transfers.told(now, event.clone());
-            return self.write(&json::lines(&event));
+            return self.write(&json::lines(&event, self.language));
         }
         let Some(event) = self.transfers.told(now, event) else { return };
         let drawn = self.bars.is_some() && matches!(event, Event::Progress(_));
         if drawn || !concerns(&event) {
             return;
         }
-        let lines = plain::lines(&event, session.me());
+        let lines = plain::lines(&event, session.me(), self.language);
         if matches!(event, Event::Arrived { .. }) {
             self.write(&lines);
         } else {

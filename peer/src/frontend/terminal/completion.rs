@@ -17,8 +17,8 @@ use super::{colour::Theme, screen::Screen};
 use crate::frontend::{
     commands::{EVERYONE, Takes, Verb},
     event::{Event, Info},
-    help,
     paths::Paths,
+    sentences::{Language, help},
 };
 
 /// Names of each kind that are remembered for completion; further ones are not.
@@ -211,10 +211,10 @@ impl Hint for Suggestion {
 }
 
 /// What a command that is being typed could become, and what it takes.
-pub(crate) fn suggestion(line: &str, at: usize) -> Option<Suggestion> {
+pub(crate) fn suggestion(language: Language, line: &str, at: usize) -> Option<Suggestion> {
     let command = line.strip_prefix('/').filter(|command| at == line.len() && !command.is_empty())?;
     let (word, rest) = command.split_once(' ').map_or((command, None), |(word, rest)| (word, Some(rest)));
-    let arguments = |verb: Verb| help::usage(verb).split_once(' ').map_or("", |(_, arguments)| arguments);
+    let arguments = |verb: Verb| help::usage(language, verb).split_once(' ').map_or("", |(_, arguments)| arguments);
     if let Some(rest) = rest {
         let verb = Verb::named(word)?;
         let shown = arguments(verb).to_owned();
@@ -234,6 +234,7 @@ pub(crate) struct LineHelper {
     pub(crate) screen: Arc<Screen>,
     pub(crate) theme: Theme,
     pub(crate) paths: Paths,
+    pub(crate) language: Language,
 }
 
 impl Helper for LineHelper {}
@@ -265,7 +266,7 @@ impl Hinter for LineHelper {
         if self.screen.is_secret() {
             return None;
         }
-        let suggested = suggestion(line, at);
+        let suggested = suggestion(self.language, line, at);
         // The editor lists completions without knowing of rows below, so there is none where some may be asked for.
         match self.screen.lay_out_progress(!may_complete(line, at)) {
             Some(progress) => Some(suggested.unwrap_or_default().above(&progress)),
@@ -408,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_hint_completes_the_command_and_shows_what_it_takes() {
-        let hint = |line: &str| suggestion(line, line.len());
+        let hint = |line: &str| suggestion(Language::En, line, line.len());
         let join = hint("/jo").expect("a hint");
         assert_eq!((join.display(), join.completion()), ("in ROOM", Some("in")));
         let arguments = hint("/join ").expect("a hint");
@@ -416,7 +417,7 @@ mod tests {
         for none in ["", "/", "jo", "/join sala", "/xyz", "//jo", "/quit"] {
             assert_eq!(hint(none), None, "{none}");
         }
-        assert_eq!(suggestion("/jo", 1), None, "the cursor is not at the end");
+        assert_eq!(suggestion(Language::En, "/jo", 1), None, "the cursor is not at the end");
     }
 
     #[test]

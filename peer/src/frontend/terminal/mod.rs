@@ -42,11 +42,11 @@ use self::{
 use super::{
     Ended, Wiring, columns,
     event::Event,
-    files,
     lines::{self, Shown},
     number_of,
     paths::Paths,
     progress::Transfers,
+    sentences::{Language, files},
     session::Effect,
 };
 use crate::store;
@@ -80,17 +80,18 @@ pub(crate) fn run(
 ) -> rustyline::Result<Ended> {
     let _echo_off = EchoOff::begin();
     let history = HistoryFile::new(history);
-    let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme, paths }, &history)?;
+    let language = wiring.language;
+    let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme, paths, language }, &history)?;
     let printer = Printer::start(editor.create_external_printer()?, shown, Arc::clone(screen));
     let reader = {
         let (screen, inbox) = (Arc::clone(screen), Arc::clone(&wiring.inbox));
-        thread::spawn(move || repl::read(editor, &history, &screen, &inbox))
+        thread::spawn(move || repl::read(editor, &history, &screen, &inbox, language))
     };
-    let renderer = Renderer { theme, zone: TimeZone::system() };
+    let renderer = Renderer { theme, zone: TimeZone::system(), language };
     let mut page = Page { text: String::new(), number: None };
     let (mut transfers, mut progress_shown) = (Transfers::default(), None::<Instant>);
     let ended = loop {
-        let moves = show_progress(&transfers, &mut progress_shown, screen, &printer);
+        let moves = show_progress(language, &transfers, &mut progress_shown, screen, &printer);
         let retry = (screen.remind() || wiring.inbox.is_closed()).then_some(RETRY);
         let timeout = retry.or_else(|| moves.then_some(PROGRESS_EVERY));
         let effects = match wiring.next_effects(timeout) {
@@ -108,7 +109,7 @@ pub(crate) fn run(
                     if matches!(event, Event::Progress(_)) {
                         continue;
                     }
-                    page.text += &renderer.text(&seen(&event, wiring.session.me()), now(), columns());
+                    page.text += &renderer.text(&seen(&event, wiring.session.me(), language), now(), columns());
                     page.number = number_of(&event).or(page.number);
                 }
                 Effect::Learn(event) => {
@@ -139,9 +140,15 @@ pub(crate) fn run(
 }
 
 /// Keeps the row of progress true, as often as it can be read. Whether there is one.
-fn show_progress(transfers: &Transfers, shown: &mut Option<Instant>, screen: &Screen, printer: &Printer) -> bool {
+fn show_progress(
+    language: Language,
+    transfers: &Transfers,
+    shown: &mut Option<Instant>,
+    screen: &Screen,
+    printer: &Printer,
+) -> bool {
     let now = Instant::now();
-    let line = files::progress_of_all(&transfers.moving(now)).map(Line::from);
+    let line = files::progress_of_all(language, &transfers.moving(now)).map(Line::from);
     let moves = line.is_some();
     if moves && shown.is_some_and(|shown| now.duration_since(shown) < PROGRESS_EVERY) {
         return moves;
@@ -155,8 +162,8 @@ fn show_progress(transfers: &Transfers, shown: &mut Option<Instant>, screen: &Sc
 }
 
 /// What is seen of an event here: what one says oneself stands there already, as it was typed.
-fn seen(event: &Event, me: &papo_proto::names::Name) -> Vec<Shown> {
-    let mut shown = lines::of(event, me);
+fn seen(event: &Event, me: &papo_proto::names::Name, language: Language) -> Vec<Shown> {
+    let mut shown = lines::of(event, me, language);
     if matches!(event, Event::Notice(Notice::Said { .. })) {
         shown.retain(|one| !matches!(one, Shown::Message(_)));
     }

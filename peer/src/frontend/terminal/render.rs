@@ -9,12 +9,16 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, tz::TimeZone};
 use papo_proto::{
     escape::{self, Line},
+    names::Name,
     time::Wall,
 };
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::colour::Theme;
-use crate::frontend::lines::{Message, Shown};
+use crate::frontend::{
+    lines::{Message, Shown},
+    sentences::{self, Language},
+};
 
 /// Before each further line of a message.
 const FURTHER: &str = "      │ ";
@@ -33,6 +37,8 @@ pub(crate) struct Renderer {
     pub(crate) theme: Theme,
     /// In which time.
     pub(crate) zone: TimeZone,
+    /// In which language.
+    pub(crate) language: Language,
 }
 
 impl Renderer {
@@ -57,11 +63,11 @@ impl Renderer {
     fn message(&self, message: &Message, now: Wall, columns: usize, text: &mut String) {
         let time = self.time(message.at, now);
         let room = message.room.as_ref().map_or_else(String::new, |room| format!("#{room} "));
-        let to = message.to.as_ref().map_or_else(String::new, |to| format!(" → {}", self.theme.name(to)));
-        let from = self.theme.name(&message.from);
-        let _ = write!(text, "{} {}{from}{to}: ", self.theme.faint(&time), self.theme.faint(&room));
-        let names = message.from.as_str().width() + message.to.as_ref().map_or(0, |to| 3 + to.as_str().width());
-        let mut used = time.width() + 1 + room.width() + names + 2;
+        let who = (&message.from, message.to.as_ref());
+        let author = |paint: &dyn Fn(&Name) -> String| sentences::author(self.language, who, message.own, paint);
+        let painted = author(&|name| self.theme.name(name));
+        let _ = write!(text, "{} {}{painted}", self.theme.faint(&time), self.theme.faint(&room));
+        let mut used = time.width() + 1 + room.width() + author(&Name::to_string).width();
         for (number, line) in message.text.lines().enumerate() {
             for (row, part) in wrapped(&line, used, FURTHER.width(), columns).into_iter().enumerate() {
                 if number + row > 0 {
@@ -97,13 +103,15 @@ impl Renderer {
             }
             line.trim_end().to_owned()
         };
-        let _ = writeln!(text, "{}", self.theme.faint(&line(*heads)));
-        for row in rows {
-            let line = line(std::array::from_fn(|at| &*row[at]));
-            for (number, part) in wrapped(&line, 0, FURTHER_CELLS.width(), columns).into_iter().enumerate() {
+        let mut write = |line: &str, paint: &dyn Fn(&str) -> String| {
+            for (number, part) in wrapped(line, 0, FURTHER_CELLS.width(), columns).into_iter().enumerate() {
                 let indent = if number == 0 { "" } else { FURTHER_CELLS };
-                let _ = writeln!(text, "{indent}{part}");
+                let _ = writeln!(text, "{}", paint(&format!("{indent}{part}")));
             }
+        };
+        write(&line(*heads), &|row| self.theme.faint(row));
+        for row in rows {
+            write(&line(std::array::from_fn(|at| &*row[at])), &str::to_owned);
         }
     }
 }
@@ -195,8 +203,6 @@ fn unbroken(at: usize, word: &str, columns: usize) -> Vec<(usize, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use papo_proto::names::Name;
-
     use super::*;
 
     /// 2026-12-31T12:34:00Z.
@@ -207,12 +213,12 @@ mod tests {
     }
 
     fn plain() -> Renderer {
-        Renderer { theme: Theme::None, zone: TimeZone::UTC }
+        Renderer { theme: Theme::None, zone: TimeZone::UTC, language: Language::En }
     }
 
     fn message(room: Option<&str>, to: Option<&str>, text: &str) -> Shown {
         let (room, to) = (room.map(name), to.map(name));
-        Shown::Message(Message { at: NOON, room, from: name("bia"), to, text: text.to_owned().into() })
+        Shown::Message(Message { at: NOON, room, from: name("bia"), to, own: false, text: text.to_owned().into() })
     }
 
     #[test]
@@ -253,7 +259,7 @@ mod tests {
     fn another_day_is_dated_and_an_impossible_time_is_none() {
         let at = |at| {
             let text = "x".to_owned().into();
-            let message = Message { at, room: None, from: name("bia"), to: None, text };
+            let message = Message { at, room: None, from: name("bia"), to: None, own: false, text };
             plain().text(&[Shown::Message(message)], NOON, 80)
         };
         assert_eq!(at(Wall(NOON.0 - 2 * DATED_AFTER_MS)), "2026-12-30 00:34 bia: x\n");

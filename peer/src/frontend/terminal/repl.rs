@@ -24,7 +24,7 @@ use super::{
 use crate::frontend::{
     event::Trouble,
     inbox::Inbox,
-    sentences,
+    sentences::{self, Language},
     session::{Input, Prompt},
 };
 
@@ -56,11 +56,17 @@ pub(crate) fn editor(helper: LineHelper, history: &HistoryFile) -> rustyline::Re
 }
 
 /// Reads until it is stopped, or the terminal is gone.
-pub(crate) fn read(mut editor: LineEditor, history: &HistoryFile, screen: &Arc<Screen>, inbox: &Arc<Inbox>) {
+pub(crate) fn read(
+    mut editor: LineEditor,
+    history: &HistoryFile,
+    screen: &Arc<Screen>,
+    inbox: &Arc<Inbox>,
+    language: Language,
+) {
     while let Some((prompt, (draft, at))) = screen.begin() {
         echo::turn_off();
         let (left, right) = draft.split_at_checked(at).unwrap_or((draft.as_str(), ""));
-        let text = prompt_text(&prompt);
+        let text = prompt_text(language, &prompt);
         let read = editor.readline_with_initial(&text, (left, right));
         let progress = screen.leave_progress();
         let returned = screen.returned(matches!(read, Err(ReadlineError::Interrupted)));
@@ -74,7 +80,8 @@ pub(crate) fn read(mut editor: LineEditor, history: &HistoryFile, screen: &Arc<S
             }
             Err(ReadlineError::Interrupted) if returned.woken => {
                 if let (Some((draft, at)), Some((columns, _))) = (returned.wipe, editor.dimensions()) {
-                    let written = if matches!(prompt, Prompt::Chat(_)) { with_hint(&draft, at) } else { String::new() };
+                    let typed = matches!(prompt, Prompt::Chat(_));
+                    let written = if typed { with_hint(language, &draft, at) } else { String::new() };
                     wipe(&text, &written, usize::from(columns), usize::from(progress));
                 }
                 continue;
@@ -119,8 +126,8 @@ fn wipe(prompt: &str, written: &str, columns: usize, below: usize) {
 }
 
 /// What the editor has written of a draft.
-fn with_hint(draft: &str, at: usize) -> String {
-    let hint = suggestion(draft, at);
+fn with_hint(language: Language, draft: &str, at: usize) -> String {
+    let hint = suggestion(language, draft, at);
     draft.to_owned() + hint.as_ref().map_or("", |hint| hint.display())
 }
 
@@ -162,11 +169,11 @@ fn remember(editor: &mut LineEditor, history: &HistoryFile, line: &str) {
     history.add(line);
 }
 
-fn prompt_text(prompt: &Prompt) -> String {
+fn prompt_text(language: Language, prompt: &Prompt) -> String {
     match prompt {
-        Prompt::Chat(target) => format!("{}> ", sentences::target(target)),
-        Prompt::Password { user, register, again } => sentences::password_prompt(user, *register, *again),
-        Prompt::Confirm { .. } => sentences::YES_OR_NO_PROMPT.to_owned(),
+        Prompt::Chat(target) => format!("{}> ", sentences::target(language, target)),
+        Prompt::Password { user, register, again } => sentences::password_prompt(language, user, *register, *again),
+        Prompt::Confirm { .. } => sentences::yes_or_no_prompt(language).to_owned(),
     }
 }
 

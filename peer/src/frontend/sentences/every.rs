@@ -1,22 +1,47 @@
-//! Every sentence is one for people: nothing raw, and it says what to do.
+//! One or more of everything that there is a sentence about. What is listed is complete: a variant that is missing here
+//! fails a test, and one that is new does not compile.
 
 use papo_proto::{
     disk::{DiskError, Skipped},
     error::Fault,
-    wire::tracker::Failure,
+    identity::Key,
+    machine::Refusal,
+    names::{BadName, Name},
+    peer::{Note, Problem, interface::Target},
+    wire::{
+        tracker::{Failure, Status},
+        transfer::Reason,
+    },
 };
 
-use super::*;
-use crate::frontend::commands::Verb;
+use crate::{
+    args::BadAddress,
+    frontend::{
+        commands::{Mistake, Verb},
+        event::{BadObject, Info, Trouble},
+    },
+};
 
-fn name(text: &str) -> Name {
+/// What a stranger might give instead of a host name, and whatever else is no name.
+pub(crate) const HOSTILE: &str = "x\u{1b}[31m\u{202e}\n\u{2028}y";
+
+/// Every reason of the system.
+pub(crate) const REFUSALS: [Refusal; 8] = [
+    Refusal::Refused,
+    Refusal::Unreachable,
+    Refusal::TimedOut,
+    Refusal::AddressInUse,
+    Refusal::AddressNotAvailable,
+    Refusal::Denied,
+    Refusal::Exhausted,
+    Refusal::Other,
+];
+
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("valid")
 }
 
-/// What a stranger might give instead of a host name, and whatever else is no name.
-pub(in crate::frontend) const HOSTILE: &str = "x\u{1b}[31m\u{202e}\n\u{2028}y";
-
-pub(in crate::frontend) fn every_note() -> Vec<Note> {
+pub(crate) fn every_note() -> Vec<Note> {
     let (user, key) = (name("bia"), Key([1; 32]));
     vec![
         Note::TrackerLost { tracker: HOSTILE.to_owned(), retry_ms: 1500 },
@@ -45,23 +70,14 @@ pub(in crate::frontend) fn every_note() -> Vec<Note> {
         Note::Skipped { name: "a".to_owned(), skipped: Skipped { count: 1, named: vec!["b".to_owned()] } },
         Note::TransferPaused { transfer: 7, user: user.clone(), paused: true },
         Note::TransferPaused { transfer: 7, user: user.clone(), paused: false },
-        Note::OffersRefused { user, reason: papo_proto::wire::transfer::Reason::Busy },
+        Note::OffersRefused { user: user.clone(), reason: Reason::Busy },
+        Note::OffersRefused { user, reason: Reason::Invalid },
     ]
 }
 
-pub(in crate::frontend) fn every_problem() -> Vec<Problem> {
+pub(crate) fn every_problem() -> Vec<Problem> {
     let (user, key) = (name("bia"), Key([1; 32]));
     let (tracker, address) = (HOSTILE.to_owned(), ([10, 0, 0, 2], 1).into());
-    let refusals = [
-        Refusal::Refused,
-        Refusal::Unreachable,
-        Refusal::TimedOut,
-        Refusal::AddressInUse,
-        Refusal::AddressNotAvailable,
-        Refusal::Denied,
-        Refusal::Exhausted,
-        Refusal::Other,
-    ];
     let errors = [
         DiskError::NotFound,
         DiskError::Denied,
@@ -89,7 +105,7 @@ pub(in crate::frontend) fn every_problem() -> Vec<Problem> {
         Problem::TrackerSilent,
         Problem::TrackerAway,
         Problem::PasswordMissing,
-        Problem::NotInRoom { room: name("sala") },
+        Problem::NotInRoom { room: name("xadrez") },
         Problem::UnknownUser { user: user.clone() },
         Problem::Oneself,
         Problem::AlreadyLinked { user: user.clone() },
@@ -106,7 +122,7 @@ pub(in crate::frontend) fn every_problem() -> Vec<Problem> {
         Problem::OutOfRange,
         Problem::Stopping,
     ]);
-    for reason in refusals {
+    for reason in REFUSALS {
         all.push(Problem::TrackerUnreachable { tracker: tracker.clone(), reason });
         all.push(Problem::Unreachable { address, reason });
     }
@@ -118,9 +134,18 @@ pub(in crate::frontend) fn every_problem() -> Vec<Problem> {
     all
 }
 
-pub(in crate::frontend) fn every_mistake() -> Vec<Mistake> {
+pub(crate) fn every_mistake() -> Vec<Mistake> {
     let typed = HOSTILE.to_owned();
-    let mut all = vec![
+    let addresses = [
+        BadAddress::Fingerprint,
+        BadAddress::OpenBracket,
+        BadAddress::NoColon,
+        BadAddress::NoBrackets,
+        BadAddress::Port,
+        BadAddress::Host,
+    ];
+    let mut all = addresses.map(Mistake::Tracker).to_vec();
+    all.extend([
         Mistake::UnknownCommand { typed: typed.clone(), nearest: None },
         Mistake::UnknownCommand { typed: typed.clone(), nearest: Some(Verb::Join) },
         Mistake::Name { typed: typed.clone(), why: BadName::Empty },
@@ -132,15 +157,19 @@ pub(in crate::frontend) fn every_mistake() -> Vec<Mistake> {
         Mistake::Address(typed.clone()),
         Mistake::Transfer(typed),
         Mistake::TooLong { max: 9 },
-    ];
+    ]);
     all.extend(Verb::ALL.iter().flat_map(|&verb| [Mistake::Usage(verb), Mistake::NoRoom(verb)]));
     all
 }
 
-pub(in crate::frontend) fn every_trouble() -> Vec<Trouble> {
+pub(crate) fn every_trouble() -> Vec<Trouble> {
     let (text, key) = (HOSTILE.to_owned(), Key([1; 32]));
     vec![
-        Trouble::BadJson(text.clone()),
+        Trouble::BadJson(BadObject::NoCommand),
+        Trouble::BadJson(BadObject::NoSlash),
+        Trouble::BadJson(BadObject::ManyFields),
+        Trouble::BadJson(BadObject::Empty),
+        Trouble::BadJson(BadObject::Other(text.clone())),
         Trouble::LineTooLong { max: 9 },
         Trouble::NotUtf8,
         Trouble::PasswordMissing { user: name("ana"), tracker: text.clone() },
@@ -149,17 +178,17 @@ pub(in crate::frontend) fn every_trouble() -> Vec<Trouble> {
         Trouble::PasswordsDiffer,
         Trouble::NotReached { user: name("bia"), seconds: 60 },
         Trouble::YesOrNo,
-        Trouble::HostRefused(text),
+        Trouble::HostRefused { address: text, reason: Refusal::Other },
         Trouble::NotShown(3),
     ]
 }
 
-pub(in crate::frontend) fn every_info() -> Vec<Info> {
+pub(crate) fn every_info() -> Vec<Info> {
     let (text, key, user) = (HOSTILE.to_owned(), Key([1; 32]), name("bia"));
     let mut all = vec![
         Info::Talking(Target::All),
-        Info::Talking(Target::Room(name("sala"))),
-        Info::RoomGone(name("sala")),
+        Info::Talking(Target::Room(name("xadrez"))),
+        Info::RoomGone(name("xadrez")),
         Info::LateDelivery { to: user.clone(), text: text.clone() },
         Info::FirstSteps { tracker: true },
         Info::FirstSteps { tracker: false },
@@ -191,65 +220,128 @@ pub(in crate::frontend) fn every_info() -> Vec<Info> {
     all
 }
 
-/// Every sentence that there is, with what it is about.
-fn everything() -> Vec<(String, String)> {
-    let about = |thing: &dyn std::fmt::Debug, sentence: String| (format!("{thing:?}"), sentence);
-    let mut all = Vec::new();
-    all.extend(every_note().iter().map(|one| about(one, note(one))));
-    all.extend(every_problem().iter().map(|one| about(one, problem(one))));
-    all.extend(every_mistake().iter().map(|one| about(one, mistake(one))));
-    all.extend(every_trouble().iter().map(|one| about(one, trouble(one))));
-    all.extend(every_info().iter().flat_map(|one| info(one).into_iter().map(move |line| about(one, line))));
-    for &what in RoomEvent::ALL {
-        for user in [name("ana"), name("bia")] {
-            let sentence = room_event(&name("sala"), what, &user, &[name("ana"), name("bia")], &name("ana"));
-            all.push((format!("{what:?}"), sentence));
+/// Checks that a list has every variant of its type: the patterns are all that there are, or it does not compile.
+macro_rules! complete {
+    ($list:expr, $($pattern:pat),+ $(,)?) => {{
+        let which = |one: &_| match one { $($pattern => stringify!($pattern),)+ };
+        let found = $list.iter().map(which).collect::<std::collections::BTreeSet<_>>();
+        for pattern in [$(stringify!($pattern)),+] {
+            assert!(found.contains(pattern), "{pattern} is in no list");
         }
-    }
-    all
+    }};
 }
 
 #[test]
-fn every_sentence_is_one_for_people() {
-    for (about, sentence) in everything() {
-        assert!(!sentence.is_empty() && !sentence.contains("  ") || about.starts_with("Help"), "{about}: {sentence}");
-        for raw in ["Some(", "None", "Key(", "{ ", "Refusal", "Fault", "::", "Err("] {
-            assert!(!sentence.contains(raw), "{about}: {sentence}");
-        }
-    }
-}
-
-#[test]
-fn what_a_person_can_act_on_says_how() {
-    let tracker = "10.0.0.9:6060".to_owned();
-    assert_eq!(
-        problem(&Problem::TrackerUnreachable { tracker: tracker.clone(), reason: Refusal::Refused }),
-        "nothing answers at 10.0.0.9:6060: is papo-tracker running there?"
+fn every_list_is_complete() {
+    complete!(
+        every_note(),
+        Note::TrackerLost { .. },
+        Note::Replaced,
+        Note::TrackerQuit,
+        Note::TrackerPinned { .. },
+        Note::KeyChanged { .. },
+        Note::Waiting { .. },
+        Note::Dropped { .. },
+        Note::LinkFault { .. },
+        Note::Refused { .. },
+        Note::Strangers { .. },
+        Note::LanRefused { .. },
+        Note::TrackerOffered { .. },
+        Note::OtherPort { .. },
+        Note::Trusted { .. },
+        Note::Blocked { .. },
+        Note::Skipped { .. },
+        Note::TransferPaused { .. },
+        Note::OffersRefused { .. },
     );
-    let key = Key([0xab; 32]);
-    let unknown = trouble(&Trouble::UnknownTracker { tracker, key });
-    assert!(unknown.contains(&format!("10.0.0.9:6060#{key}")) && unknown.contains("--trust-new"), "{unknown}");
-}
-
-#[test]
-fn an_address_that_is_taken_names_the_option_that_gives_another() {
-    let taken = |option| listen_refused("0.0.0.0:6060", Refusal::AddressInUse, option);
-    assert_eq!(taken("--host"), "0.0.0.0:6060 is taken by another program: give another address with --host");
-    assert!(taken("--listen").ends_with("--listen"));
-}
-
-#[test]
-fn many_names_are_counted() {
-    let many = (0..20).map(|number| name(&format!("n{number}"))).collect::<Vec<_>>();
-    assert_eq!(names(&many), "n0, n1, n2, n3, n4, n5, n6, n7 and 12 more");
-    assert_eq!(names(&many[..2]), "n0, n1");
-}
-
-#[test]
-fn both_answers_are_understood_and_nothing_else() {
-    assert_eq!(
-        (yes_or_no(" Yes "), yes_or_no("sim"), yes_or_no("no"), yes_or_no("não")),
-        (Some(true), Some(true), Some(false), Some(false))
+    complete!(
+        every_problem(),
+        Problem::Tracker { .. },
+        Problem::TrackerUnreachable { .. },
+        Problem::TrackerUnknownHost { .. },
+        Problem::TrackerFault { .. },
+        Problem::TrackerKeyChanged { .. },
+        Problem::TrackerNotTrusted { .. },
+        Problem::NoTracker,
+        Problem::TrackerInUse { .. },
+        Problem::NotLoggedIn,
+        Problem::TrackerAway,
+        Problem::TrackerSilent,
+        Problem::PasswordMissing,
+        Problem::NotInRoom { .. },
+        Problem::UnknownUser { .. },
+        Problem::Oneself,
+        Problem::AlreadyLinked { .. },
+        Problem::NotLinked { .. },
+        Problem::Unreachable { .. },
+        Problem::LinkFault { .. },
+        Problem::Blocked { .. },
+        Problem::KeyChanged { .. },
+        Problem::NothingToTrust { .. },
+        Problem::TextEmpty,
+        Problem::TextTooLong { .. },
+        Problem::TooMuchWaiting { .. },
+        Problem::NobodyLinked,
+        Problem::TimedOut,
+        Problem::TooManyRequests,
+        Problem::OutOfRange,
+        Problem::UnknownTransfer { .. },
+        Problem::NotAnOffer { .. },
+        Problem::NotAccepted { .. },
+        Problem::TooManyTransfers { .. },
+        Problem::File { .. },
+        Problem::ReceivedFiles { .. },
+        Problem::NoSpace { .. },
+        Problem::Stopping,
     );
-    assert_eq!((yes_or_no(""), yes_or_no("yess")), (None, None));
+    complete!(
+        every_mistake(),
+        Mistake::UnknownCommand { .. },
+        Mistake::Usage(_),
+        Mistake::Name { .. },
+        Mistake::Capacity(_),
+        Mistake::Address(_),
+        Mistake::Tracker(_),
+        Mistake::Transfer(_),
+        Mistake::NoRoom(_),
+        Mistake::TooLong { .. },
+    );
+    complete!(
+        every_trouble(),
+        Trouble::BadJson(_),
+        Trouble::LineTooLong { .. },
+        Trouble::NotUtf8,
+        Trouble::PasswordMissing { .. },
+        Trouble::NoPassword,
+        Trouble::UnknownTracker { .. },
+        Trouble::PasswordsDiffer,
+        Trouble::YesOrNo,
+        Trouble::NotReached { .. },
+        Trouble::HostRefused { .. },
+        Trouble::NotShown(_),
+    );
+    complete!(
+        every_info(),
+        Info::Talking(_),
+        Info::RoomGone(_),
+        Info::LateDelivery { .. },
+        Info::FirstSteps { .. },
+        Info::StatusSet { .. },
+        Info::ProfileSet { .. },
+        Info::PlaintextSet { .. },
+        Info::Sending { .. },
+        Info::Receiving { .. },
+        Info::NotForThis { .. },
+        Info::GoesOn,
+        Info::Accepted(_),
+        Info::Held { .. },
+        Info::KeepsTrying,
+        Info::HowToQuit,
+        Info::Help(_),
+        Info::ConfirmTracker { .. },
+        Info::PasswordWanted { .. },
+        Info::PasswordSkipped,
+        Info::Hosting { .. },
+        Info::Recording(_),
+    );
 }
