@@ -36,7 +36,7 @@ fn whoever_does_not_allow_plain_text_neither_makes_nor_joins_a_plaintext_room() 
     world.done(caio, Request::Join { room: name("sala") });
     world.notices(caio);
     world.done(caio, Request::Rooms { prefix: String::new() });
-    let listed = world.notices(caio).into_iter().find_map(|notice| match notice {
+    let listed = world.notices(caio).iter().find_map(|notice| match notice {
         Notice::Rooms { rooms } => Some(rooms),
         _ => None,
     });

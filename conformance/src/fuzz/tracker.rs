@@ -492,7 +492,7 @@ fn message(choices: &mut Cursor<'_>, request: u32) -> ToTracker {
             nonce: [choices.byte(); 16],
             flags: choices.byte() % 3,
         },
-        19 | 20 => ToTracker::Join { request, name: room(choices), plaintext: choices.byte() % 2 == 0 },
+        19 | 20 => ToTracker::Join { request, name: room(choices), plaintext: choices.byte().is_multiple_of(2) },
         21 => ToTracker::Leave { request, name: room(choices) },
         22 => ToTracker::Delete { request, name: room(choices) },
         _ => ToTracker::Bye { reason: choices.pick(Goodbye::ALL) },
