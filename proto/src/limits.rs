@@ -221,6 +221,12 @@ limits! {
     relay_tcp_idle_ms_max: u64 = 24 * 3_600_000;
     /// Silence after which a member of the relay for UDP is given up.
     relay_udp_idle_ms_max: u64 = 3_600_000;
+    /// What a client of a relay has been told to say and has not said yet, in bytes; what is past it is refused.
+    chat_waiting_bytes_max: usize = 64 * 1024;
+    /// A relay for UDP that answers later is not there.
+    chat_answer_ms_max: u64 = 3_000;
+    /// A client of a relay for UDP asks every so often whether it is there.
+    chat_ping_ms: u64 = 20_000;
     /// The longest text that can be said.
     text_bytes_max: usize = TEXT_BYTES_MAX;
 }

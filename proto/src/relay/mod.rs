@@ -5,12 +5,14 @@
 //! ```
 //!
 //! - [`tcp`], [`udp`]: the two machines. Each knows its clients and nothing else.
+//! - [`chat`]: a client of either, for whoever has no other.
 //!
 //! The format is older than papo (PROTOCOL.md, "Relays"): raw UTF-8 without a delimiter. Its clients read at most
 //! [`READ_BYTES`] at once and die of bytes that are no text, so neither is ever sent.
 //!
 //! Invariant: nobody is sent more than his share, and an address that has not joined is sent no more than it sent.
 
+pub mod chat;
 pub mod tcp;
 #[cfg(test)]
 mod tests;
