@@ -83,6 +83,8 @@ faults! {
     Blocked, Misbehaved, "a blocked peer";
     /// It is oneself.
     Oneself, Misbehaved, "a connection to oneself";
+    /// The name that it gives itself is not what the tracker lists for its address.
+    Unlisted, Misbehaved, "the tracker does not list that name for its address";
     /// The other end takes no link from here.
     Refused, Circumstance, "the other end refused";
 }

@@ -131,6 +131,13 @@ limits! {
     link_ping_after_ms: u64 = 10_000;
     /// Silence after which a link is given up.
     link_silence_ms_max: u64 = 25_000;
+    /// Connections of a peer in plain text, those among them that have said nothing yet; past it, the oldest silent one of
+    /// the address with the most gives way.
+    plaintext_links_max: usize = 128;
+    /// What may wait to be written to one of them, in bytes; past it, what is said does not reach it.
+    plaintext_waiting_bytes_max: usize = 256 * 1024;
+    /// The longest object or line that one of them may send, in bytes.
+    plaintext_object_bytes_max: usize = 16 * 1024;
     /// How often a peer calls out on each of its networks (jittered downwards).
     lan_beacon_ms: u64 = 5_000;
     /// A beacon that was not repeated for so long counts no more.
@@ -261,7 +268,12 @@ const _: () = {
     assert!(DEFAULT.pushes_per_s_max > 0, "whoever was held back is read again");
     assert!(DEFAULT.redial_ms_min <= DEFAULT.redial_ms_max, "waits grow");
     assert!(
-        DEFAULT.links_max + DEFAULT.links_unknown_max + DEFAULT.dials_max + DEFAULT.lan_dials_max <= 800,
+        DEFAULT.links_max
+            + DEFAULT.links_unknown_max
+            + DEFAULT.dials_max
+            + DEFAULT.lan_dials_max
+            + DEFAULT.plaintext_links_max
+            <= 800,
         "a terminal selects below 1024"
     );
     assert!(DEFAULT.link_silence_ms_max > 2 * DEFAULT.link_ping_after_ms, "a lost ping of a link is forgiven");

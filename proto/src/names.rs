@@ -1,10 +1,12 @@
 //! Names of users and rooms: what may be one, and when two are the same or look the same.
 //!
 //! - **The same**: compared by [`Name::folded`], the NFKC form in lower case. `Ana` and `ana` are one name.
+//! - **Places**: whoever is spoken to in plain text, and has no account, is called `NAME@IP:PORT` ([`Name::at`]). `@`
+//!   can't stand in a name, so nobody who has an account is ever called so, and no wire carries it.
 //! - **Look-alikes**: compared by [`Name::skeleton`], the confusable skeleton of UTS #39. Two names with one skeleton
 //!   can't both be taken, so that nobody can pose as `ana` with a Cyrillic letter.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, fmt, net::SocketAddr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use unicode_normalization::UnicodeNormalization as _;
@@ -86,6 +88,32 @@ impl Name {
             return Err(BadName::Character(bad));
         }
         Ok(Self { text, folded })
+    }
+
+    /// Someone who calls itself so, or `?`, and of whom nothing else is known than where it is.
+    #[must_use]
+    pub fn at(claimed: Option<&Self>, place: SocketAddr) -> Self {
+        let (text, folded) = claimed.map_or(("?", "?"), |name| (&name.text, &name.folded));
+        Self { text: format!("{text}@{place}"), folded: format!("{folded}@{place}") }
+    }
+
+    /// Where it is, of someone of whom nothing else is known.
+    #[must_use]
+    pub fn place(&self) -> Option<SocketAddr> {
+        self.folded.rsplit_once('@').and_then(|(_, place)| place.parse().ok())
+    }
+
+    /// A name as this program itself writes it: also one with a place.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn restored(text: &str) -> Result<Self, BadName> {
+        let placed = || {
+            let (claimed, place) = text.rsplit_once('@')?;
+            let claimed = if claimed == "?" { None } else { Some(Self::new(claimed).ok()?) };
+            place.parse().ok().map(|place| Self::at(claimed.as_ref(), place))
+        };
+        placed().map_or_else(|| Self::new(text), Ok)
     }
 
     /// As its owner writes it. It passes [`crate::escape::line()`] unchanged and has no spaces, so it can be shown as it is.
@@ -196,7 +224,7 @@ impl Serialize for Name {
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        Self::restored(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -109,6 +109,13 @@ fn scenarios(fault: Fault) -> Vec<Scenario> {
                 host.link(2).say(host, &ToPeer::Entry { entry });
             })),
         ],
+        Fault::Unlisted => vec![
+            ("peer: a name in plain text, without a tracker", || {
+                let mut host = Host::peer(|start| start.allow_plaintext = true);
+                say_raw(&mut host, br#"{"cmd":"HELLO","username":"bia"}"#);
+                host.counted()
+            }),
+        ],
         Fault::UnexpectedKey => vec![
             ("peer: the tracker has another key", || {
                 let mut host = Host::peer_of_tracker(101, |_| {});

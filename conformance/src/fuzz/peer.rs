@@ -305,6 +305,7 @@ impl Story {
                 }
                 Change::EntrySeen { .. }
                 | Change::PrivateSeen { .. }
+                | Change::PlaintextSeen { .. }
                 | Change::TrackerPinned { .. }
                 | Change::Pinned { .. }
                 | Change::Verified { .. }

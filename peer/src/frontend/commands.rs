@@ -341,7 +341,13 @@ fn split(text: &str) -> (&str, &str) {
     text.split_once(char::is_whitespace).map_or((text, ""), |(word, rest)| (word, rest.trim_start_matches([' ', '\t'])))
 }
 
+/// A name; or a place, with or without the name of who is there: whoever speaks plain text is known by that.
 fn user(word: &str) -> Result<Name, Mistake> {
+    let placed = |text: &str| Name::restored(text).ok().filter(|name| name.place().is_some());
+    let place = || word.strip_prefix('@').unwrap_or(word).parse().ok().map(|place| Name::at(None, place));
+    if let Some(placed) = placed(word).or_else(place) {
+        return Ok(placed);
+    }
     name(word, '@')
 }
 
@@ -480,6 +486,11 @@ mod tests {
         ask("/whois @bia", Request::Whois { user: name("bia") });
         ask("/create #nova", Request::Create { room: name("nova"), capacity: None, plaintext: false });
         ask("/create nova 12", Request::Create { room: name("nova"), capacity: Some(12), plaintext: false });
+        ask("/whois bia@10.0.0.5:7000", Request::Whois { user: Name::restored("bia@10.0.0.5:7000").expect("a place") });
+        for word in ["10.0.0.5:7000", "@10.0.0.5:7000", "?@10.0.0.5:7000"] {
+            let user = Name::at(None, "10.0.0.5:7000".parse().expect("an address"));
+            ask(&format!("/whois {word}"), Request::Whois { user });
+        }
         ask("/create nova --plaintext", Request::Create { room: name("nova"), capacity: None, plaintext: true });
         ask("/create nova 3 --plaintext", Request::Create { room: name("nova"), capacity: Some(3), plaintext: true });
         ask("/join #nova", Request::Join { room: name("nova") });

@@ -66,6 +66,7 @@ fn incoming(text: &str) -> Incoming {
         at: NOON,
         text: text.to_owned(),
         gap: false,
+        plaintext: false,
     }
 }
 
@@ -79,6 +80,7 @@ fn bia(status: &str) -> PeerSeen {
         last_seen: Wall(0),
         linked: false,
         blocked: false,
+        plaintext: false,
     }
 }
 

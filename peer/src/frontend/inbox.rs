@@ -169,7 +169,17 @@ mod tests {
     fn message(number: u64) -> Notice {
         let from = Name::new("bia").expect("valid");
         let (id, text) = (number.to_string(), "x".repeat(10_000));
-        Notice::Message(Incoming { number, id, from, room: None, scope: None, at: Wall(0), text, gap: false })
+        Notice::Message(Incoming {
+            number,
+            id,
+            from,
+            room: None,
+            scope: None,
+            at: Wall(0),
+            text,
+            gap: false,
+            plaintext: false,
+        })
     }
 
     fn lost() -> Notice {

@@ -177,10 +177,14 @@ fn notice(notice: &Notice, language: Language) -> Option<Value> {
 
 fn message(incoming: &Incoming) -> Value {
     let scope = scope_word(incoming.room.is_some(), incoming.scope);
-    json!({
+    let mut value = json!({
         "event": "message", "id": incoming.id, "from": incoming.from, "room": incoming.room, "scope": scope,
         "text": incoming.text, "at": time(incoming.at), "gap": incoming.gap,
-    })
+    });
+    if incoming.plaintext {
+        value["plaintext"] = Value::Bool(true);
+    }
+    value
 }
 
 const fn scope_word(in_room: bool, scope: Option<Scope>) -> &'static str {
@@ -201,6 +205,7 @@ fn peer(peer: &PeerSeen) -> Value {
         "last_seen": time(peer.last_seen),
         "linked": peer.linked,
         "blocked": peer.blocked,
+        "plaintext": peer.plaintext,
     })
 }
 
@@ -282,6 +287,10 @@ const fn note_code(note: &Note) -> &'static str {
         Note::Skipped { .. } => "skipped",
         Note::TransferPaused { paused: true, .. } => "paused",
         Note::TransferPaused { paused: false, .. } => "resumed",
+        Note::PlaintextRoom { .. } => "plaintext_room",
+        Note::PlaintextLost { .. } => "plaintext_lost",
+        Note::PlaintextNotice { .. } => "plaintext_notice",
+        Note::PlaintextFile { .. } => "plaintext_file",
         Note::OffersRefused { .. } => "offers_refused",
     }
 }

@@ -38,11 +38,12 @@ fn bia() -> PeerSeen {
         last_seen: Wall(1_798_761_599_000),
         linked: true,
         blocked: false,
+        plaintext: false,
     }
 }
 
 const BIA: &str = r#"{"user":"bia","address":"10.0.0.2:6061","status":"away","status_text":"lunch","room":"sala",
-    "last_seen":"2026-12-31T23:59:59.000Z","linked":true,"blocked":false}"#;
+    "last_seen":"2026-12-31T23:59:59.000Z","linked":true,"blocked":false,"plaintext":false}"#;
 
 #[track_caller]
 fn check(event: &Event, expected: &str) {
@@ -62,6 +63,7 @@ fn incoming(text: &str) -> Incoming {
         at: Wall(0),
         text: text.to_owned(),
         gap: false,
+        plaintext: false,
     }
 }
 
@@ -134,6 +136,12 @@ fn each_notice_has_the_names_and_fields_that_scripts_rely_on() {
             Notice::Message(Incoming { scope: Some(Scope::All), at: Wall(1), gap: true, ..incoming("oi") }),
             r#"{"event":"message","id":"ab","from":"bia","room":null,"scope":"all","text":"oi",
                 "at":"1970-01-01T00:00:00.001Z","gap":true}"#
+                .to_owned(),
+        ),
+        (
+            Notice::Message(Incoming { scope: Some(Scope::All), plaintext: true, ..incoming("oi") }),
+            r#"{"event":"message","id":"ab","from":"bia","room":null,"scope":"all","text":"oi","at":null,
+                "gap":false,"plaintext":true}"#
                 .to_owned(),
         ),
         (

@@ -52,6 +52,8 @@ pub(crate) struct Message {
     pub(crate) room: Option<Name>,
     /// Who.
     pub(crate) from: Name,
+    /// Whether it came in plain text.
+    pub(crate) plaintext: bool,
     /// To whom alone.
     pub(crate) to: Option<Name>,
     /// This peer said it.
@@ -118,7 +120,15 @@ fn of_notice(notice: &Notice, me: &Name, language: Language) -> Vec<Shown> {
                 Target::Room(room) => (Some(room.clone()), None),
                 Target::User(user) => (None, Some(user.clone())),
             };
-            let said = Message { at: *at, room, from: me.clone(), to: user, own: true, text: text.clone().into() };
+            let said = Message {
+                at: *at,
+                room,
+                from: me.clone(),
+                plaintext: false,
+                to: user,
+                own: true,
+                text: text.clone().into(),
+            };
             let mut shown = vec![Shown::Message(said)];
             if !waiting.is_empty() {
                 shown.push(Shown::Faint(one(sentences::waiting(language, waiting))));
@@ -170,6 +180,7 @@ fn message(incoming: &Incoming, me: &Name) -> Message {
         at: incoming.at,
         room: incoming.room.clone(),
         from: incoming.from.clone(),
+        plaintext: incoming.plaintext,
         to: private.then(|| me.clone()),
         own: false,
         text: incoming.text.clone().into(),

@@ -45,7 +45,8 @@ fn joined(lines: &[Line]) -> String {
 /// Where, by whom and to whom something was said.
 fn heading(message: &Message, language: Language) -> String {
     let room = message.room.as_ref().map_or_else(String::new, |room| format!("#{room} "));
-    room + &sentences::author(language, (&message.from, message.to.as_ref()), message.own, Name::to_string)
+    let mark = if message.plaintext { format!("{} ", sentences::PLAINTEXT) } else { String::new() };
+    mark + &room + &sentences::author(language, (&message.from, message.to.as_ref()), message.own, Name::to_string)
 }
 
 #[cfg(test)]
@@ -80,6 +81,7 @@ mod tests {
             at: Wall(0),
             text: text.to_owned(),
             gap: false,
+            plaintext: false,
         }
     }
 

@@ -143,6 +143,7 @@ pub(super) fn change(to: &Transaction<'_>, change: &Change) -> Result<()> {
             follow(to, NO_ROOM, &author.to_string(), *have)?;
             insert_received(to, incoming)
         }
+        Change::PlaintextSeen { incoming } => insert_received(to, incoming),
         Change::EntriesAcknowledged { room, receiver, have } => {
             acknowledge(to, &room.to_string(), &receiver.to_string(), *have)
         }
@@ -226,8 +227,8 @@ fn acknowledge(to: &Transaction<'_>, room: &str, receiver: &str, have: Have) -> 
 fn insert_received(to: &Transaction<'_>, incoming: &Incoming) -> Result<()> {
     run(
         to,
-        "INSERT INTO received (number, id, author, room, scope, at, text, gap)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO received (number, id, author, room, scope, at, text, gap, plaintext)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             incoming.number.cast_signed(),
             incoming.id,
@@ -236,7 +237,8 @@ fn insert_received(to: &Transaction<'_>, incoming: &Incoming) -> Result<()> {
             incoming.scope.map(scope),
             incoming.at.0.cast_signed(),
             incoming.text,
-            incoming.gap
+            incoming.gap,
+            incoming.plaintext
         ],
     )
 }

@@ -62,7 +62,7 @@ pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> 
         received: number("SELECT coalesce(max(number), 0) FROM received")?,
         unshown: rows(
             from,
-            "SELECT number, id, author, room, scope, at, text, gap FROM received WHERE number > ?1 ORDER BY number",
+            "SELECT number, id, author, room, scope, at, text, gap, plaintext FROM received WHERE number > ?1 ORDER BY number",
             &[&shown.cast_signed()],
             incoming,
         )?,
@@ -103,7 +103,7 @@ pub(super) fn key(row: &Row<'_>, column: usize) -> Loaded<Key> {
 }
 
 pub(super) fn name(row: &Row<'_>, column: usize) -> Loaded<Name> {
-    Name::new(&text(row, column)?).map_err(|error| LoadError::Row(format!("a name is not valid: {error}")))
+    Name::restored(&text(row, column)?).map_err(|error| LoadError::Row(format!("a name is not valid: {error}")))
 }
 
 pub(super) fn hash(row: &Row<'_>, column: usize) -> Loaded<[u8; 32]> {
@@ -239,5 +239,6 @@ fn incoming(row: &Row<'_>) -> Loaded<Incoming> {
         at: Wall(unsigned(row, 5)?),
         text: text(row, 6)?,
         gap: row.get(7)?,
+        plaintext: row.get(8)?,
     })
 }

@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5061_706f;
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What makes each format from the one before; the first from an empty database. A step that was released never changes.
-pub(super) const STEPS: [&str; 4] = [CONVERSATIONS, TRANSFERS, ABOUT, SKIPPED];
+pub(super) const STEPS: [&str; 5] = [CONVERSATIONS, TRANSFERS, ABOUT, SKIPPED, PLAINTEXT];
 
 const CONVERSATIONS: &str = "
 -- The number of this peer's logs, drawn once.
@@ -86,4 +86,9 @@ ALTER TABLE self ADD COLUMN profile TEXT NOT NULL DEFAULT '';
 const SKIPPED: &str = "
 -- How much of what goes from this peer is not sent: links, special files and the like.
 ALTER TABLE transfers ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+";
+
+const PLAINTEXT: &str = "
+-- Whether it came in plain text; an author without an account is then NAME@IP:PORT.
+ALTER TABLE received ADD COLUMN plaintext INTEGER NOT NULL DEFAULT 0;
 ";

@@ -59,6 +59,7 @@ fn incoming(number: u64, room: Option<&str>) -> Incoming {
         at: Wall(5),
         text: "olá\n\u{1b}[31m".to_owned(),
         gap: number == 2,
+        plaintext: false,
     }
 }
 

@@ -16,7 +16,9 @@ use crate::{
     wire::{
         peer::ToPeer,
         room::PLAINTEXT,
-        tracker::{Contact, Failure, Goodbye, PeerRow, Prefix, Profile, RoomEvent, RoomRow, Status, ToTracker},
+        tracker::{
+            Contact, Dialect, Failure, Goodbye, PeerRow, Prefix, Profile, RoomEvent, RoomRow, Status, ToTracker,
+        },
     },
 };
 
@@ -156,6 +158,9 @@ impl Peer {
         let problem = match &to {
             Target::All => None,
             Target::Room(room) => self.room_named(room).is_none().then(|| Problem::NotInRoom { room: room.clone() }),
+            Target::User(user) if user.place().is_some() => {
+                (!self.hears_words(user)).then(|| Problem::NotLinked { user: user.clone() })
+            }
             Target::User(user) => {
                 let Some(id) = self.resolve(now, token, user, Request::Talk { to: to.clone() }) else { return };
                 self.people.find(&id).and_then(|person| self.hindrance(person))
@@ -207,7 +212,7 @@ impl Peer {
             return self.outcome(token, Some(Problem::TimedOut));
         }
         let of_token = |asked: &Asked| match asked {
-            Asked::Login | Asked::Identify { .. } | Asked::Look { .. } => false,
+            Asked::Login | Asked::Identify { .. } | Asked::Listed { .. } | Asked::Look { .. } => false,
             Asked::Plain { token: of }
             | Asked::Status { token: of, .. }
             | Asked::Profile { token: of, .. }
@@ -232,8 +237,14 @@ impl Peer {
             self.outcome(token, Some(Problem::Oneself));
             return None;
         }
+        if user.place().is_some() {
+            self.outcome(token, Some(Problem::PlaintextOnly { user: user.clone() }));
+            return None;
+        }
         let known = self.person_named(user);
-        let complete = |id: &PersonId| self.people.find(id).is_some_and(|person| person.pinned.is_some());
+        let complete = |id: &PersonId| {
+            self.people.find(id).is_some_and(|person| person.pinned.is_some() || person.takes_objects())
+        };
         if known.as_ref().is_some_and(complete) || self.session.up().is_none() {
             if known.is_none() {
                 self.outcome(token, Some(Problem::UnknownUser { user: user.clone() }));
@@ -248,8 +259,8 @@ impl Peer {
 
     /// The tracker told of the person that a request is about.
     pub(super) fn handle_found(&mut self, now: Time, token: u64, user: Name, request: Request, out: &mut Out) {
-        let found =
-            self.person_named(&user).and_then(|id| self.people.find(&id)).is_some_and(|person| person.pinned.is_some());
+        let known = self.person_named(&user).and_then(|id| self.people.find(&id));
+        let found = known.is_some_and(|person| person.pinned.is_some() || person.takes_objects());
         if found {
             self.handle_ask(now, token, request, out);
         } else {
@@ -265,6 +276,7 @@ impl Peer {
         match to {
             Target::All => self.say_to_all(now, token, said),
             Target::Room(room) => self.say_in_room(now, token, &room, said),
+            Target::User(user) if user.place().is_some() => self.say_words(now, token, &user, &text),
             Target::User(user) => {
                 let request = Request::Say { to: Target::User(user.clone()), text };
                 if let Some(id) = self.resolve(now, token, &user, request) {
@@ -300,11 +312,21 @@ impl Peer {
         if self.connecting.len() >= self.limits.dials_max {
             return self.outcome(token, Some(Problem::TooManyRequests));
         }
+        if self.connect_words(now, token, address) {
+            return;
+        }
         self.dial_by_hand(now, token, address, out);
     }
 
     fn disconnect(&mut self, token: u64, user: &Name, out: &mut Out) {
+        if user.place().is_some() {
+            return self.disconnect_words(token, user);
+        }
         let id = self.person_named(user);
+        if let Some(conn) = id.as_ref().and_then(|id| self.partners.with(id)) {
+            self.end_partner(conn);
+            return self.outcome(token, None);
+        }
         let key = id.as_ref().and_then(|id| self.people.find(id)).and_then(|person| person.pinned);
         let (Some(id), Some(conn)) = (id, key.and_then(|key| self.links.up(&key))) else {
             return self.outcome(token, Some(Problem::NotLinked { user: user.clone() }));
@@ -323,7 +345,8 @@ impl Peer {
         let (pinned, changed, name, former) = (person.pinned, person.changed, person.name.clone(), person.blocked);
         if !former {
             self.people.set_blocked(&id, true);
-            self.changes.push(Change::Blocked { realm: id.0, name: id.1, blocked: true });
+            self.changes.push(Change::Blocked { realm: id.0, name: id.1.clone(), blocked: true });
+            self.review_partner(&id, out);
             for key in [pinned, changed].into_iter().flatten() {
                 if let Some(conn) = self.links.up(&key) {
                     self.end_link(conn, Goodbye::Blocked, out);
@@ -445,14 +468,15 @@ impl Peer {
             status_text,
             room: None,
             last_seen: person.last_seen,
-            linked: link.is_some(),
+            linked: link.is_some() || self.partners.with(id).is_some(),
             blocked: person.blocked,
+            plaintext: person.dialect != Dialect::Papo,
         }
     }
 
     fn list_peers(&mut self, now: Time, token: u64, prefix: String, as_users: bool) {
         if self.session.up().is_none() {
-            return self.answer_peers(token, &prefix, Vec::new(), as_users);
+            return self.answer_peers(now, token, &prefix, Vec::new(), as_users);
         }
         let wire = wire_prefix(prefix.clone());
         let asked = Asked::Peers { token, prefix, rows: Vec::new(), as_users };
@@ -477,12 +501,12 @@ impl Peer {
             let asked = Asked::Peers { token, prefix, rows, as_users };
             self.ask_tracker(now, token, asked, |request| ToTracker::ListPeers { request, prefix: wire, after });
         } else {
-            self.answer_peers(token, &prefix, rows, as_users);
+            self.answer_peers(now, token, &prefix, rows, as_users);
         }
     }
 
     /// Those whom the tracker lists, and those besides whom this peer knows: linked, or away and in a room with it.
-    fn answer_peers(&mut self, token: u64, prefix: &str, rows: Vec<PeerRow>, as_users: bool) {
+    fn answer_peers(&mut self, now: Time, token: u64, prefix: &str, rows: Vec<PeerRow>, as_users: bool) {
         let realm = self.realm();
         let mut seen = std::collections::BTreeMap::new();
         for (id, person) in self.people.iter() {
@@ -496,11 +520,21 @@ impl Peer {
                 seen.insert(id.1.clone(), self.seen(id, person));
             }
         }
+        for row in self.words_seen(now) {
+            if row.user.folded().starts_with(&prefix.to_lowercase()) {
+                seen.insert(row.user.clone(), row);
+            }
+        }
         for row in rows {
-            let known = seen.get(&row.contact.name);
-            let (linked, blocked) = known.map_or((false, false), |known| (known.linked, known.blocked));
             let PeerRow { contact, room } = row;
-            let blocked = blocked || self.people.find(&(realm, contact.name.clone())).is_some_and(|one| one.blocked);
+            // Behind the name of a line there is no account.
+            let place = contact.endpoints.first().filter(|_| contact.dialect == Dialect::Line);
+            let user = place.map_or_else(|| contact.name.clone(), |place| Name::at(Some(&contact.name), *place));
+            let known = seen.get(&user);
+            let (linked, blocked) = known.map_or((false, false), |known| (known.linked, known.blocked));
+            let person = (realm, user.clone());
+            let blocked = blocked || self.people.find(&person).is_some_and(|one| one.blocked);
+            let linked = linked || self.partners.with(&person).is_some();
             let peer = PeerSeen {
                 address: contact.endpoints.first().copied(),
                 status: contact.status,
@@ -509,9 +543,10 @@ impl Peer {
                 last_seen: contact.last_seen,
                 linked,
                 blocked,
-                user: contact.name.clone(),
+                plaintext: contact.dialect != Dialect::Papo,
+                user: user.clone(),
             };
-            seen.insert(contact.name, peer);
+            seen.insert(user, peer);
         }
         let peers = seen.into_values().collect();
         self.tell(if as_users { Notice::Users { room: None, users: peers } } else { Notice::Peers { peers } });
@@ -639,6 +674,7 @@ impl Peer {
             last_seen: self.wall_now(now),
             linked: false,
             blocked: false,
+            plaintext: false,
         }
     }
 }

@@ -42,6 +42,9 @@ pub struct Incoming {
     pub text: String,
     /// Something that it follows had not been seen.
     pub gap: bool,
+    /// It came in plain text: anybody on the way may have read or written it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plaintext: bool,
 }
 
 /// One change of what a peer keeps.
@@ -130,6 +133,11 @@ pub enum Change {
         author: Key,
         /// Its place in the author's log.
         have: Have,
+        /// How it is shown.
+        incoming: Incoming,
+    },
+    /// What someone said in plain text.
+    PlaintextSeen {
         /// How it is shown.
         incoming: Incoming,
     },
@@ -437,6 +445,7 @@ impl State {
                 self.private_seen.push((*author, *have));
                 self.receive(incoming);
             }
+            Change::PlaintextSeen { incoming } => self.receive(incoming),
             Change::EntriesAcknowledged { room, receiver, have } => {
                 self.release(receiver, |kept| match kept {
                     Unacknowledged::Entry { entry, .. } => entry.entry.room == *room && entry.entry.seq <= have.seq,

@@ -157,6 +157,20 @@ impl Discovery {
         beacons.collect()
     }
 
+    /// This host's address and the broadcast address on each network where it calls out.
+    pub fn networks(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> + '_ {
+        self.networks.iter().filter_map(|network| match network.interface.address {
+            IpAddr::V4(ip) => Some((ip, network.broadcast)),
+            IpAddr::V6(_) => None,
+        })
+    }
+
+    /// Whether a neighbour is known there.
+    #[must_use]
+    pub fn knows(&self, address: SocketAddr) -> bool {
+        self.neighbours.contains_key(&address)
+    }
+
     /// A beacon came from that address.
     pub fn handle_beacon(&mut self, now: Time, from: IpAddr, beacon: Beacon) -> Heard {
         let own = self.networks.iter().any(|network| network.instance == beacon.instance);

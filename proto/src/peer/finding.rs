@@ -17,6 +17,7 @@ use crate::{
     identity::Key,
     limits::ms,
     machine::{Action, CloseHow, ConnId, Refusal, SocketId},
+    plaintext::address_beacon::ADDRESS_BEACON_PORT,
     time::Time,
     wire::{beacon::Beacon, codec::Wire as _, tracker::Goodbye},
 };
@@ -35,9 +36,14 @@ impl Peer {
         discovery.socket = Some(socket);
         let address = SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), discovery.lan.port);
         out.push(Action::Bind { socket, address, broadcast: true });
+        self.start_address_beacons(out);
     }
 
     pub(super) fn on_bound(&mut self, now: Time, socket: SocketId, out: &mut Out) {
+        if self.is_address_socket(socket) {
+            self.partners.nearby.bound = true;
+            return self.call_address(now, out);
+        }
         let Some(discovery) = self.discovery.as_mut().filter(|one| one.socket == Some(socket)) else { return };
         discovery.bound = true;
         self.call(now, out);
@@ -45,6 +51,11 @@ impl Peer {
 
     /// Without the socket nobody is found by calling; everything else goes on. Whether that socket was meant.
     pub(super) fn on_bind_refused(&mut self, id: u64, reason: Refusal) -> bool {
+        if self.is_address_socket(SocketId(id)) {
+            self.partners.nearby.socket = None;
+            self.note(Note::LanRefused { port: ADDRESS_BEACON_PORT, reason });
+            return true;
+        }
         let Some(discovery) = self.discovery.as_mut().filter(|one| one.socket == Some(SocketId(id))) else {
             return false;
         };
@@ -79,6 +90,7 @@ impl Peer {
             out.send_to(socket, to, &beacon.to_bytes());
         }
         self.timers.set(Timer::Call, now + self.jitter.jittered(ms(self.limits.lan_beacon_ms)));
+        self.call_address(now, out);
         // Someone may have become welcome again meanwhile.
         self.look_for_neighbours(now);
     }
@@ -91,6 +103,9 @@ impl Peer {
     }
 
     pub(super) fn handle_datagram(&mut self, now: Time, socket: SocketId, from: SocketAddr, bytes: &[u8]) {
+        if self.is_address_socket(socket) {
+            return self.on_address_beacon(now, from, bytes);
+        }
         let Some(discovery) = self.discovery.as_mut().filter(|one| one.socket == Some(socket)) else { return };
         let Ok(beacon) = Beacon::from_bytes(bytes) else { return self.counters.count(Fault::Malformed) };
         match discovery.handle_beacon(now, from.ip(), beacon) {

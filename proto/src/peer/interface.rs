@@ -338,6 +338,8 @@ pub struct PeerSeen {
     pub linked: bool,
     /// Whether it is not talked to.
     pub blocked: bool,
+    /// Whether it is there with a program that speaks plain text.
+    pub plaintext: bool,
 }
 
 /// A row of the list of rooms.

@@ -21,7 +21,7 @@ use crate::{
     wire::{
         codec::Wire as _,
         peer::{Have, ToPeer},
-        tracker::Goodbye,
+        tracker::{Dialect, Goodbye},
         transfer::ChunkRef,
     },
 };
@@ -46,6 +46,7 @@ impl Peer {
         let Some(person) = self.people.find(id) else { return };
         let Some(key) = person.usable_key() else { return };
         if person.held
+            || person.dialect != Dialect::Papo
             || self.stopping
             || person.looked_up
             || person.dialling.is_some()
@@ -137,7 +138,8 @@ impl Peer {
             return;
         }
         let Some(person) = self.people.find_mut(id) else { return };
-        if person.dialling.is_some() || person.held || person.usable_key() != Some(key) {
+        let ready = person.dialling.is_none() && !person.held && person.dialect == Dialect::Papo;
+        if !ready || person.usable_key() != Some(key) {
             return;
         }
         let Some(&address) = person.endpoints.get(person.next_endpoint).or_else(|| person.endpoints.first()) else {
@@ -180,8 +182,16 @@ impl Peer {
 
     pub(super) fn on_link_accepted(&mut self, now: Time, conn: ConnId, remote: SocketAddr, out: &mut Out) {
         if self.stopping {
-            return out.close(conn, CloseHow::Abort);
+            out.close(conn, CloseHow::Abort);
+        } else if self.allow_plaintext {
+            self.on_partner_accepted(now, conn, remote, out);
+        } else {
+            self.accept_link(now, conn, remote, out);
         }
+    }
+
+    /// A connection on which papo's preface stands, or has to.
+    pub(super) fn accept_link(&mut self, now: Time, conn: ConnId, remote: SocketAddr, out: &mut Out) {
         // Those that are being closed wait for the disk, and count as well.
         let crowded = self.links.unknown() + self.closing.len() >= self.limits.links_unknown_max;
         let gives_way = if crowded { self.links.most_crowding(Source::of(remote.ip())) } else { None };

@@ -24,6 +24,7 @@ use super::{
     link::Links,
     outbox::{Message, Outbox, Place},
     people::{People, PersonId},
+    plaintext::Partners,
     redial::Redial,
     session::Session,
     transfer::Transfers,
@@ -76,6 +77,8 @@ pub(super) enum Timer {
     Neighbours,
     /// A transfer may have stalled while others wait for its place.
     Places,
+    /// Something is due on a connection in plain text.
+    Partner(ConnId),
 }
 
 /// Something that waits for a commit.
@@ -84,6 +87,8 @@ pub(super) enum Output {
     Notice(Notice),
     ToTracker(ConnId, ToTracker),
     ToPeer(ConnId, ToPeer),
+    /// Words or objects, in plain text.
+    ToPartner(ConnId, Vec<String>),
     Close(ConnId, CloseHow),
     /// What was last changed of a transfer is kept.
     Kept(u64),
@@ -204,6 +209,7 @@ pub struct Peer {
     pub(super) crowded: VecDeque<u64>,
 
     pub(super) transfers: Transfers,
+    pub(super) partners: Partners,
 }
 
 impl Machine for Peer {
@@ -328,6 +334,7 @@ impl Machine for Peer {
             connecting: BTreeMap::new(),
             crowded: VecDeque::new(),
             transfers: Transfers::restored(transfers, transfers_numbered, auto_accept),
+            partners: Partners::default(),
         }
     }
 
@@ -388,6 +395,8 @@ impl Peer {
             self.on_tracker_opened(now, conn, out);
         } else if by.is_some() {
             self.on_link_accepted(now, conn, remote, out);
+        } else if self.partners.has(conn) {
+            self.on_partner_opened(now, conn, out);
         } else {
             self.on_link_opened(now, conn, out);
         }
@@ -404,6 +413,8 @@ impl Peer {
             }
         } else if self.session.conn() == Some(ConnId(id)) {
             self.on_tracker_refused(now, ConnId(id), reason, out);
+        } else if self.partners.has(ConnId(id)) {
+            self.on_partner_refused(ConnId(id), reason);
         } else if !self.on_bind_refused(id, reason) {
             self.on_dial_failed(now, ConnId(id), Err(reason), out);
         }
@@ -412,6 +423,8 @@ impl Peer {
     fn handle_received(&mut self, now: Time, conn: ConnId, bytes: &[u8], out: &mut Out) {
         if self.session.conn() == Some(conn) {
             self.on_tracker_bytes(now, conn, bytes, out);
+        } else if self.partners.has(conn) {
+            self.on_partner_bytes(now, conn, bytes, out);
         } else {
             self.on_link_bytes(now, conn, bytes, out);
         }
@@ -422,6 +435,8 @@ impl Peer {
         let fault = if reason == Closed::SlowReader { Fault::SlowReader } else { Fault::Cut };
         if self.session.conn() == Some(conn) {
             self.on_tracker_lost(now, Some(fault), out);
+        } else if self.partners.has(conn) {
+            self.on_partner_closed(now, conn, out);
         } else {
             self.on_link_lost(now, conn, Some(fault), out);
         }
@@ -442,6 +457,7 @@ impl Peer {
                 Timer::Call => self.call(now, out),
                 Timer::Neighbours => self.dial_neighbours(now, out),
                 Timer::Places => self.on_places_due(),
+                Timer::Partner(conn) => self.on_partner_due(now, conn, out),
             }
         }
     }
@@ -458,6 +474,7 @@ impl Peer {
                     self.on_link_bytes(now, conn, &[], out);
                     self.set_reading(conn, out);
                 }
+                self.set_partners_reading(now, out);
             }
             Command::Count => self.tell(Notice::Counters {
                 counters: self.counters.clone(),
@@ -504,6 +521,7 @@ impl Peer {
             out.push(Action::Close { id: listener.0, how: CloseHow::Abort });
         }
         self.stop_calling(out);
+        self.stop_partners(out);
         let waiting = std::mem::take(&mut self.draining);
         for token in waiting.into_keys() {
             self.outcome(token, Some(Problem::Stopping));
@@ -530,12 +548,10 @@ impl Peer {
             let seq = self.durable.commit();
             out.push(Action::Commit { seq, changes: std::mem::take(&mut self.changes) });
         }
-        for output in std::mem::take(&mut self.said) {
-            self.durable.say(output);
-        }
-        while let Some(output) = self.durable.next_said() {
-            self.release(output, out);
-        }
+        self.release_said(out);
+        self.run_partners(now, out);
+        // Whoever was hung up on is told of, too.
+        self.release_said(out);
         self.ask_disk(out);
         self.ask_bulk_turns(out);
         let overloaded = self.durable.held() > self.limits.outputs_waiting_max;
@@ -546,10 +562,21 @@ impl Peer {
                 self.set_reading(conn, out);
             }
             self.read_tracker(out);
+            self.set_partners_reading(now, out);
         }
         if self.stopping && !self.stopped && self.durable.is_quiet() && self.transfers.is_quiet() {
             self.stopped = true;
             out.notify(Notice::Stopped { unacknowledged: self.outbox.len() });
+        }
+    }
+
+    /// Everything that was said waits behind the commits so far, and what waits for none goes out.
+    fn release_said(&mut self, out: &mut Out) {
+        for output in std::mem::take(&mut self.said) {
+            self.durable.say(output);
+        }
+        while let Some(output) = self.durable.next_said() {
+            self.release(output, out);
         }
     }
 
@@ -572,6 +599,7 @@ impl Peer {
                     out.send_with(conn, |bytes| channel.seal(&message.to_bytes(), bytes));
                 }
             }
+            Output::ToPartner(conn, pieces) => self.release_to_partner(conn, pieces),
             Output::Kept(number) => self.on_transfer_kept(number),
             Output::Close(conn, how) => {
                 if self.closing.remove(&conn).is_some() {

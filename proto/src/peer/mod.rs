@@ -4,6 +4,7 @@
 //! - [`change`]: what is kept.
 //! - [`people`], [`outbox`], [`link`], [`session`], [`discovery`], [`redial`]: its parts, each with state of its own.
 //! - [`transfer`]: files and directories.
+//! - [`plaintext`]: the programs of older systems.
 //! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `naming`
 //!   (who is who), `linking` (other peers), `finding` (those on the
 //!   same network), `about` (what people say of themselves), `roster` (rooms), `talking` (messages), `asking` (the
@@ -24,6 +25,7 @@ pub mod machine;
 mod naming;
 pub mod outbox;
 pub mod people;
+pub mod plaintext;
 pub mod problem;
 pub mod redial;
 mod roster;

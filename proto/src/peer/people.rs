@@ -17,7 +17,7 @@ use crate::{
     machine::ConnId,
     names::{NAME_CHARS_MAX, Name},
     time::Wall,
-    wire::tracker::{Contact, Status, StatusText},
+    wire::tracker::{Contact, Dialect, Status, StatusText},
 };
 
 /// Names a person.
@@ -50,6 +50,8 @@ pub struct Person {
     pub changed: Option<Key>,
     /// Not talked to.
     pub blocked: bool,
+    /// Through what it is there.
+    pub dialect: Dialect,
     /// What it is to others.
     pub status: Status,
     /// In its own words.
@@ -83,6 +85,7 @@ impl Person {
             pinned: None,
             changed: None,
             blocked: false,
+            dialect: Dialect::Papo,
             status: Status::Offline,
             status_text: StatusText::default(),
             endpoints: Vec::new(),
@@ -260,6 +263,7 @@ impl People {
     pub fn handle_contact(&mut self, id: &PersonId, contact: &Contact) {
         let person = self.entry(id);
         person.name = contact.name.clone();
+        person.dialect = contact.dialect;
         person.status = contact.status;
         person.status_text = contact.status_text.clone();
         person.last_seen = contact.last_seen;

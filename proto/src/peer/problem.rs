@@ -128,6 +128,28 @@ pub enum Note {
         /// Whether it is held.
         paused: bool,
     },
+    /// In a room of this peer's some speak plain text, and this peer does not: they do not hear each other.
+    PlaintextRoom {
+        /// Which.
+        room: Name,
+    },
+    /// What was said to someone in plain text did not reach it.
+    PlaintextLost {
+        /// Whom.
+        user: Name,
+    },
+    /// A program of an older system tells something of itself.
+    PlaintextNotice {
+        /// Where it comes from.
+        address: SocketAddr,
+        /// What, in its own words.
+        text: String,
+    },
+    /// A program of an older system would send files in a form that can't be read safely; it was refused.
+    PlaintextFile {
+        /// Where it comes from.
+        address: SocketAddr,
+    },
     /// Someone offers what is not allowed, or more than is taken before what was offered is decided; it was refused.
     /// Told once a link.
     OffersRefused {
@@ -243,6 +265,16 @@ pub enum Problem {
         /// Whose.
         user: Name,
     },
+    /// Someone is there with a program of an older system, and plain text is not allowed.
+    Plaintext {
+        /// Who.
+        user: Name,
+    },
+    /// With that one nothing but plain text can be exchanged.
+    PlaintextOnly {
+        /// Whom.
+        user: Name,
+    },
     /// There is no changed key to accept.
     NothingToTrust {
         /// Whose.
@@ -341,6 +373,8 @@ impl Problem {
                 Failure::Busy => "busy",
                 Failure::PlaintextRoom => "plaintext_room",
             },
+            Self::Plaintext { .. } => "plaintext",
+            Self::PlaintextOnly { .. } => "plaintext_only",
             Self::TrackerUnreachable { .. } => "tracker_unreachable",
             Self::TrackerUnknownHost { .. } => "tracker_unknown_host",
             Self::TrackerFault { .. } => "tracker_fault",

@@ -73,6 +73,9 @@ impl Peer {
         for user in &members {
             self.on_member(now, id, user);
         }
+        if !was_known {
+            self.meet_partners(now, id);
+        }
         self.ask_after(now, former.into_iter().filter(|user| !members.contains(user)).collect());
     }
 
@@ -136,6 +139,7 @@ impl Peer {
     /// This peer is in that room no longer.
     pub(super) fn forget_room(&mut self, now: Time, id: RoomId, what: Option<RoomEvent>, user: &Name) {
         let Some(room) = self.rooms.remove(&id) else { return };
+        let plaintext = room.record.is_plaintext();
         self.timers.clear(Timer::Room(id));
         let (said, seen) = room.log.followed();
         if said > 0 || !seen.is_empty() {
@@ -165,6 +169,9 @@ impl Peer {
                     link.note_missed(id, seq);
                 }
             }
+        }
+        if plaintext {
+            self.leave_partners(&room.members);
         }
         self.ask_after(now, room.members);
     }

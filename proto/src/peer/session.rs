@@ -133,6 +133,11 @@ pub enum Asked {
         /// Whom.
         user: Name,
     },
+    /// Whether the name is listed that somebody gives itself in plain text.
+    Listed {
+        /// On this connection.
+        conn: ConnId,
+    },
     /// Whose key is that, so that a link can go on.
     Identify {
         /// The link.

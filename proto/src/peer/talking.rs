@@ -90,6 +90,7 @@ impl Peer {
         self.changes.push(Change::EntrySaid { entry: entry.clone(), receivers: receivers.clone() });
         let to = Target::Room(name.clone());
         let message = Arc::new(Message::Entry(entry));
+        self.say_in_plaintext_room(now, id, &shown);
         self.on_said(token, to, Some(id), &message, receivers, waiting, at, shown);
     }
 
@@ -99,6 +100,9 @@ impl Peer {
         match (person.blocked, person.changed, person.pinned) {
             (true, ..) => Some(Problem::Blocked { user }),
             (false, Some(_), _) => Some(Problem::KeyChanged { user }),
+            (false, None, None) if person.takes_objects() => {
+                (!self.allow_plaintext).then_some(Problem::Plaintext { user })
+            }
             (false, None, None) => Some(Problem::UnknownUser { user }),
             (false, None, Some(key)) if self.outbox.waiting(&key) >= self.limits.unacknowledged_max => {
                 Some(Problem::TooMuchWaiting { user })
@@ -110,6 +114,9 @@ impl Peer {
     pub(super) fn say_to_person(&mut self, now: Time, token: u64, id: &PersonId, text: Said) {
         let Some(person) = self.people.find(id) else { return };
         let user = person.name.clone();
+        if person.takes_objects() {
+            return self.say_to_older(now, token, id, text.into_string());
+        }
         let (problem, pinned) = (self.hindrance(person), person.pinned);
         let (None, Some(key)) = (problem.clone(), pinned) else {
             return self.outcome(token, problem);
@@ -128,6 +135,11 @@ impl Peer {
             self.links.all_up().map(|(key, conn)| (key, self.links.find(conn).and_then(|link| link.person.clone())));
         let (full, free) = linked.partition::<Vec<_>, _>(|(key, _)| self.outbox.waiting(key) >= max);
         let full = full.into_iter().filter_map(|(_, person)| person.map(|(_, user)| user)).collect::<Vec<_>>();
+        let hearing = self.say_words_to_all(now, text.as_str());
+        if free.is_empty() && hearing > 0 {
+            self.tell_said(now, Target::All, text.as_str());
+            return self.outcome(token, None);
+        }
         if free.is_empty() {
             let problem = full.into_iter().next().map(|user| Problem::TooMuchWaiting { user });
             return self.outcome(token, problem.or(Some(Problem::NobodyLinked)));
@@ -306,13 +318,14 @@ impl Peer {
             at: message.at,
             text: message.text.into_string(),
             gap: false,
+            plaintext: false,
         };
         self.changes.push(Change::PrivateSeen { author, have, incoming: incoming.clone() });
         self.tell(Notice::Message(incoming));
         self.acks.insert((conn, None), have);
     }
 
-    fn next_received(&mut self) -> u64 {
+    pub(super) fn next_received(&mut self) -> u64 {
         self.received += 1;
         self.received
     }
@@ -413,6 +426,7 @@ impl Peer {
                 at: signed.entry.at,
                 text: text.as_str().to_owned(),
                 gap,
+                plaintext: false,
             };
             self.received += 1;
             self.changes.push(Change::EntrySeen { entry: signed, incoming: incoming.clone() });
@@ -453,6 +467,9 @@ impl Peer {
             Draining::All => None,
             Draining::Leave(room) | Draining::Delete(room) => Some(room),
         };
+        if what == Draining::All && self.partners_wait() {
+            return true;
+        }
         self.outbox.receivers().any(|key| {
             let waits = match place {
                 None => self.outbox.waiting(key) > 0,

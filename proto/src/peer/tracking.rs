@@ -25,8 +25,8 @@ use crate::{
         codec::Wire as _,
         peer::About,
         tracker::{
-            CLAIMED_MAX, Claimed, Contact, Failure, FromTracker, Goodbye, PeerRow, ROOM_CAPACITY_MAX, RoomEvent,
-            ToTracker,
+            CLAIMED_MAX, Claimed, Contact, Dialect, Failure, FromTracker, Goodbye, PeerRow, ROOM_CAPACITY_MAX,
+            RoomEvent, ToTracker,
         },
     },
 };
@@ -299,7 +299,7 @@ impl Peer {
         Claimed::truncated(claimed)
     }
 
-    fn next_request(&mut self, asked: Asked) -> u32 {
+    pub(super) fn next_request(&mut self, asked: Asked) -> u32 {
         let request = self.session.next_request;
         self.session.next_request = self.session.next_request.wrapping_add(1);
         self.session.asked.insert(request, asked);
@@ -356,6 +356,8 @@ impl Peer {
                 Asked::Identify { conn } if self.links.find(conn).is_some_and(Link::is_up) => {}
                 Asked::Identify { conn } => self.turn_away(conn, Goodbye::Busy, Fault::TooManyConnections),
                 Asked::Look { user } => self.on_looked(&user),
+                // It waits for the next session, for as long as it may.
+                Asked::Listed { .. } => {}
                 // Without the session, that is done.
                 Asked::Logout { token } => self.outcome(token, None),
                 Asked::Plain { token }
@@ -481,6 +483,7 @@ impl Peer {
         }
         self.identify_waiting(now, out);
         self.identify_labelled();
+        self.identify_partners(now, out);
         // The account keeps its status from one session to the next, and tells it to others only.
         self.look_up(&self.me.clone());
     }
@@ -507,7 +510,7 @@ impl Peer {
     /// Someone is told of by the tracker.
     pub(super) fn on_contact(&mut self, now: Time, contact: &Contact, out: &mut Out) {
         let Some(tracker) = self.session.key else { return };
-        if contact.name == self.me {
+        if contact.name == self.me || contact.dialect == Dialect::Line {
             return;
         }
         let id = (Realm::Tracker(tracker), contact.name.clone());
@@ -517,7 +520,8 @@ impl Peer {
         let was_online = self.people.find(&id).is_some_and(|person| person.online);
         let moved = self.people.find(&id).is_none_or(|person| *person.endpoints != *contact.endpoints);
         self.people.handle_contact(&id, contact);
-        if let Some(key) = contact.key {
+        // Whoever is there with an older program is not pinned by the key that its account has besides.
+        if let Some(key) = contact.key.filter(|_| contact.dialect == Dialect::Papo) {
             match self.people.show_key(&id, key) {
                 Shown::Same | Shown::ChangedBefore => {}
                 Shown::First => self.pin(&id, key),
@@ -525,6 +529,7 @@ impl Peer {
             }
             self.adopt_link(now, &id, key);
         }
+        self.review_partner(&id, out);
         let person = self.people.entry(&id);
         if person.online && (!was_online || moved) {
             person.redial.reset();
@@ -540,6 +545,11 @@ impl Peer {
     /// Someone whose link stands under a label may have an account by now: the list has its key.
     fn on_listed(&mut self, now: Time, page: &[PeerRow], out: &mut Out) {
         for PeerRow { contact, .. } in page {
+            if let (Dialect::Line, Some(&address)) = (contact.dialect, contact.endpoints.first())
+                && self.partners.listed.len() < self.limits.contacts_max
+            {
+                self.partners.listed.insert(address, contact.name.clone());
+            }
             let link = contact.key.and_then(|key| self.links.up(&key)).and_then(|conn| self.links.find(conn));
             if link.and_then(|link| link.person.as_ref()).is_some_and(|id| id.0 == Realm::Lan) {
                 self.on_contact(now, contact, out);
@@ -564,6 +574,7 @@ impl Peer {
                 self.on_identity_known(now, conn, &found.0, out);
             }
             (Asked::Identify { conn }, _) => self.on_identity_unknown(now, conn, out),
+            (Asked::Listed { conn }, _) => self.on_listed_asked(now, conn, out),
             (Asked::Look { user }, _) => {
                 self.on_looked(&user);
                 self.dial_if_there(now, &user, out);

@@ -1,10 +1,12 @@
 //! What programs of four older systems speak: plain text, without a handshake.
 //!
+//! - [`address_beacon`]: how LAN peers call out where they listen.
 //! - [`json`]: objects that follow one another, between clients and their tracker, and between peers.
 //! - [`spaced`]: such objects for programs that take what one read brings for one object.
 //! - [`text`]: text that comes in pieces, and that is cut between characters.
 //! - [`paced`]: raw text for programs that read 1,024 bytes at once and die of half a character.
 
+pub mod address_beacon;
 pub mod json;
 pub mod paced;
 pub mod spaced;

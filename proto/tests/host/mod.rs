@@ -57,6 +57,8 @@ pub struct Host<M: Machine> {
     pub reading: BTreeMap<ConnId, bool>,
     /// Where host names lead.
     pub resolved: Vec<SocketAddr>,
+    /// The datagrams that it has sent.
+    pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
     /// Its files.
     pub files: MemoryDisk,
     now: Time,
@@ -76,6 +78,7 @@ impl<M: Machine> Host<M> {
             closed: BTreeSet::new(),
             reading: BTreeMap::new(),
             resolved: vec![address(6060)],
+            datagrams: Vec::new(),
             files: MemoryDisk::default(),
             now: Time::ZERO,
             sent: BTreeMap::new(),
@@ -123,7 +126,7 @@ impl<M: Machine> Host<M> {
                     events.push_back(Event::Disk { request, result: self.files.answer(ask) });
                 }
                 Action::CloseFile(file) => self.files.close(file),
-                Action::SendTo { .. } => {}
+                Action::SendTo { to, .. } => self.datagrams.push((to, bytes.to_vec())),
                 Action::Notify(notice) => self.notices.push(notice),
             });
         }
@@ -172,6 +175,11 @@ impl<M: Machine> Host<M> {
     /// What the machine has sent and nobody has taken.
     pub fn take_sent(&mut self, conn: ConnId) -> Vec<u8> {
         self.sent.remove(&conn).unwrap_or_default()
+    }
+
+    /// The connection that the machine asked for last, if it did.
+    pub fn try_dialled(&mut self) -> Option<ConnId> {
+        self.dialled.pop()
     }
 
     /// The connection that the machine asked for last.
@@ -264,12 +272,19 @@ pub struct Stranger {
 impl Stranger {
     /// It dials the machine, and the channel stands.
     pub fn dial<M: Machine>(host: &mut Host<M>, preface: Preface, number: u8) -> Self {
+        Self::dial_cut(host, preface, number, 0)
+    }
+
+    /// It dials the machine, and what it says first comes in two pieces.
+    pub fn dial_cut<M: Machine>(host: &mut Host<M>, preface: Preface, number: u8, cut: usize) -> Self {
         let conn = host.accept();
         let mut first = Vec::new();
         let (statics, rng) = keys(number, conn);
         let channel = Channel::dial(preface, identity(number), &statics, rng, &mut first);
         let mut stranger = Self { conn, channel, messages: Vec::new() };
-        host.receive(conn, &first);
+        let (begin, rest) = first.split_at(cut);
+        host.receive(conn, begin);
+        host.receive(conn, rest);
         stranger.exchange(host);
         stranger
     }

@@ -57,6 +57,7 @@ fn words_that_somebody_never_said_of_itself_are_found() {
             last_seen: Wall(1),
             linked: true,
             blocked: false,
+            plaintext: false,
         };
         let (key, profile) = (Some(stage.key(1)), profile(shown));
         stage.told(0, Notice::Whois { peer, key, pinned: None, verified: false, profile, plaintext: false });

@@ -104,7 +104,9 @@ impl Disk {
             Change::PrivateSaid { message, receivers } => {
                 self.say(None, message.seq, &private_id(me, message.log, message.seq), receivers);
             }
-            Change::EntrySeen { incoming, .. } | Change::PrivateSeen { incoming, .. } => {
+            Change::EntrySeen { incoming, .. }
+            | Change::PrivateSeen { incoming, .. }
+            | Change::PlaintextSeen { incoming } => {
                 self.heard.insert(incoming.id.clone());
             }
             Change::EntriesAcknowledged { room, receiver, have } => {

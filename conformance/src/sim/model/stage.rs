@@ -151,6 +151,7 @@ impl Stage {
             at: Wall(1),
             text: text.as_str().to_owned(),
             gap,
+            plaintext: false,
         }
     }
 
@@ -249,6 +250,7 @@ impl Stage {
             at: Wall(1),
             text: text.to_owned(),
             gap: false,
+            plaintext: false,
         }
     }
 

@@ -486,6 +486,7 @@ fn peer(stage: &Stage, person: PersonId) -> PeerSeen {
         last_seen: Wall(1),
         linked: true,
         blocked: false,
+        plaintext: false,
     }
 }
 

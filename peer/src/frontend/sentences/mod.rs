@@ -45,7 +45,7 @@ pub(crate) use input::{mistake, trouble, yes_or_no, yes_or_no_prompt};
 pub(crate) use language::{Language, say};
 pub(crate) use notices::{counters, info, note, stopped, trackers};
 pub(crate) use people::{
-    author, delivered, digits, no_peers, password_prompt, peer_columns, peer_event, peer_row, waiting, whois,
+    PLAINTEXT, author, delivered, digits, no_peers, password_prompt, peer_columns, peer_event, peer_row, waiting, whois,
 };
 pub(crate) use problems::problem;
 pub(crate) use rooms::{no_rooms, room_columns, room_event, room_row};

@@ -124,6 +124,28 @@ pub(crate) fn note(language: Language, note: &Note) -> String {
         Note::TransferPaused { transfer, user, paused: false } => {
             say!(language, "{user} lets transfer {transfer} go on", "{user} retomou a transferência {transfer}.")
         }
+        Note::PlaintextRoom { room } => say!(
+            language,
+            "in #{room} some speak plain text; they neither hear you nor are heard, unless you start papo with \
+             --allow-plaintext",
+            "Em #{room} há quem fale sem criptografia; essas pessoas não ouvem você nem são ouvidas, a não ser que \
+             você inicie o papo com --allow-plaintext."
+        ),
+        Note::PlaintextLost { user } => say!(
+            language,
+            "what you said in plain text did not reach {user}",
+            "O que você disse sem criptografia não chegou a {user}."
+        ),
+        Note::PlaintextNotice { address, text } => {
+            say!(language, "{address} tells: {}", "{address} avisa: {}", quoted(text))
+        }
+        Note::PlaintextFile { address } => say!(
+            language,
+            "{address} would send files in the older programs' way, which can't be read safely; it was refused. papo \
+             sends and receives them: /send",
+            "{address} quis enviar arquivos à maneira dos programas antigos, que não pode ser lida com segurança; foi \
+             recusado. O papo os envia e recebe: /send"
+        ),
         Note::OffersRefused { user, reason: Reason::Busy } => say!(
             language,
             "{user} offers too much at once; some of it was refused",

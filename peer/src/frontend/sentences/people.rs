@@ -89,6 +89,10 @@ pub(crate) const fn peer_columns(language: Language) -> [&'static str; 5] {
     language.either(["user", "status", "room", "address", ""], ["usuário", "estado", "sala", "endereço", ""])
 }
 
+/// The mark of whoever speaks plain text, of what came as such and of where it is spoken: in every language the word of
+/// the option.
+pub(crate) const PLAINTEXT: &str = "[plaintext]";
+
 /// A row of the list of peers.
 pub(crate) fn peer_row(language: Language, peer: &PeerSeen) -> [String; 5] {
     let mut remarks = Vec::new();
@@ -97,6 +101,9 @@ pub(crate) fn peer_row(language: Language, peer: &PeerSeen) -> [String; 5] {
     }
     if peer.blocked {
         remarks.push(language.either("blocked", "bloqueado").to_owned());
+    }
+    if peer.plaintext {
+        remarks.push(PLAINTEXT.to_owned());
     }
     if !peer.status_text.as_str().is_empty() {
         remarks.push(quoted(peer.status_text.as_str()));

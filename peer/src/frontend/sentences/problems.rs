@@ -98,6 +98,18 @@ pub(crate) fn problem(language: Language, problem: &Problem) -> String {
             "the key of {user} changed: ask {user} by another way, then /trust {user}",
             "A chave de {user} mudou: pergunte a {user} por outro meio, depois /trust {user}"
         ),
+        Problem::Plaintext { user } => say!(
+            language,
+            "{user} is there with a program of an older system: start papo with --allow-plaintext to talk in plain \
+             text",
+            "{user} usa um programa de um sistema antigo: inicie o papo com --allow-plaintext para conversar sem \
+             criptografia"
+        ),
+        Problem::PlaintextOnly { user } => say!(
+            language,
+            "with {user} only plain text can be exchanged",
+            "Com {user} só se pode trocar texto sem criptografia."
+        ),
         Problem::NothingToTrust { user } => say!(
             language,
             "{user} has shown no other key than the accepted one",

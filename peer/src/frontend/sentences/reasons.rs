@@ -99,6 +99,10 @@ pub(super) const fn fault(language: Language, fault: Fault) -> &'static str {
         Fault::Malformed => language.either("a message made no sense", "uma mensagem não fazia sentido"),
         Fault::Unexpected => language.either("a message came at the wrong time", "uma mensagem veio na hora errada"),
         Fault::Forged => language.either("a message was forged", "uma mensagem era forjada"),
+        Fault::Unlisted => language.either(
+            "the tracker does not list that name for its address",
+            "o tracker não lista esse nome para o endereço dele",
+        ),
         Fault::UnexpectedKey => language.either("its key is another than expected", "a chave não é a esperada"),
         Fault::HandshakeTimeout => language.either("the handshake took too long", "a negociação demorou demais"),
         Fault::FrameTimeout => language.either("a message took too long", "uma mensagem demorou demais"),

@@ -2,7 +2,7 @@
 
 use papo_proto::{names::Name, peer::interface::RoomSeen, wire::tracker::RoomEvent};
 
-use super::{Language, names, say};
+use super::{Language, PLAINTEXT, names, say};
 
 /// What happened in a room. `me` is this peer's own name.
 pub(crate) fn room_event(
@@ -63,7 +63,11 @@ pub(crate) fn room_row(language: Language, room: &RoomSeen) -> [String; 5] {
         format!("#{}", room.room),
         room.owner.to_string(),
         format!("{}/{}", room.members.len(), room.capacity),
-        if room.joined { language.either("you are in", "você está nela").to_owned() } else { String::new() },
+        [(room.joined, language.either("you are in", "você está nela")), (room.plaintext, PLAINTEXT)]
+            .into_iter()
+            .filter_map(|(holds, remark)| holds.then_some(remark))
+            .collect::<Vec<_>>()
+            .join(", "),
         names(language, &room.members),
     ]
 }

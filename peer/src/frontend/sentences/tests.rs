@@ -59,6 +59,7 @@ fn bia() -> PeerSeen {
         last_seen: Wall(0),
         linked: true,
         blocked: true,
+        plaintext: false,
     }
 }
 

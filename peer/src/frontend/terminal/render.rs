@@ -62,7 +62,8 @@ impl Renderer {
 
     fn message(&self, message: &Message, now: Wall, columns: usize, text: &mut String) {
         let time = self.time(message.at, now);
-        let room = message.room.as_ref().map_or_else(String::new, |room| format!("#{room} "));
+        let mark = if message.plaintext { format!("{} ", sentences::PLAINTEXT) } else { String::new() };
+        let room = message.room.as_ref().map_or(mark.clone(), |room| format!("{mark}#{room} "));
         let who = (&message.from, message.to.as_ref());
         let author = |paint: &dyn Fn(&Name) -> String| sentences::author(self.language, who, message.own, paint);
         let painted = author(&|name| self.theme.name(name));
@@ -218,7 +219,15 @@ mod tests {
 
     fn message(room: Option<&str>, to: Option<&str>, text: &str) -> Shown {
         let (room, to) = (room.map(name), to.map(name));
-        Shown::Message(Message { at: NOON, room, from: name("bia"), to, own: false, text: text.to_owned().into() })
+        Shown::Message(Message {
+            at: NOON,
+            room,
+            from: name("bia"),
+            plaintext: false,
+            to,
+            own: false,
+            text: text.to_owned().into(),
+        })
     }
 
     #[test]
@@ -227,6 +236,13 @@ mod tests {
         assert_eq!(text(message(Some("sala"), None, "olá")), "12:34 #sala bia: olá\n");
         assert_eq!(text(message(None, Some("ana"), "psst")), "12:34 bia → ana: psst\n");
         assert_eq!(text(message(None, None, "")), "12:34 bia: \n");
+    }
+
+    #[test]
+    fn what_came_in_plain_text_is_marked() {
+        let Shown::Message(said) = message(Some("praça"), None, "um dois") else { unreachable!() };
+        let shown = Shown::Message(Message { plaintext: true, ..said });
+        assert_eq!(plain().text(&[shown], NOON, 34), "12:34 [plaintext] #praça bia: um\n      │ dois\n");
     }
 
     #[test]
@@ -259,7 +275,7 @@ mod tests {
     fn another_day_is_dated_and_an_impossible_time_is_none() {
         let at = |at| {
             let text = "x".to_owned().into();
-            let message = Message { at, room: None, from: name("bia"), to: None, own: false, text };
+            let message = Message { at, room: None, from: name("bia"), plaintext: false, to: None, own: false, text };
             plain().text(&[Shown::Message(message)], NOON, 80)
         };
         assert_eq!(at(Wall(NOON.0 - 2 * DATED_AFTER_MS)), "2026-12-30 00:34 bia: x\n");

@@ -33,7 +33,10 @@ impl Peer {
             Target::User(user) => {
                 let request = Request::Send { to: to.clone(), path: path.clone() };
                 let Some(id) = self.resolve(now, token, user, request) else { return };
-                self.people.find(&id).and_then(|person| self.hindrance(person))
+                self.people.find(&id).and_then(|person| match person.takes_objects() {
+                    true => Some(Problem::PlaintextOnly { user: id.1.clone() }),
+                    false => self.hindrance(person),
+                })
             }
         };
         let scans = self.transfers.asked.values().filter(|asked| matches!(asked, Asked::Scan { .. })).count();
