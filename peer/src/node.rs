@@ -26,7 +26,7 @@ use papo_proto::{
         interface::{Credentials, Lan, TrackerAddress},
     },
     record, tracker,
-    tracker::Registration,
+    tracker::{Registration, interface::PING_INTERVAL_MS},
 };
 use papo_runtime_mio::{
     Disk, Handle, Node, Options, Reactor, Recorder,
@@ -122,8 +122,8 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
     let store = PeerStore::open(directory.path(), || random_seed().stream("log", 0).next_u64())?;
     let shown = Shown::open(directory.path(), store.received()?)?;
     let state = store.load(limits.entries_known_max, shown.number())?;
-    let hosting =
-        settings.host.map(|address| Hosted::open(address, directory.path(), &limits, language)).transpose()?;
+    let host = |address| Hosted::open(address, directory.path(), &settings, &limits, language);
+    let hosting = settings.host.map(host).transpose()?;
     // A tracker that nobody has an account at can only be begun with.
     let first = hosting.as_ref().is_some_and(|hosted| settings.tracker.is_none() && !hosted.hosting.has_accounts());
     let register = settings.register || first;
@@ -254,12 +254,24 @@ struct Hosted {
 }
 
 impl Hosted {
-    fn open(listen: SocketAddr, directory: &Path, limits: &Limits, language: Language) -> Result<Self, Failed> {
+    fn open(
+        listen: SocketAddr,
+        directory: &Path,
+        settings: &Settings,
+        limits: &Limits,
+        language: Language,
+    ) -> Result<Self, Failed> {
         let listen = with_port(listen).map_err(|error| Failed {
             sentence: sentences::host_refused(language, &error.to_string()),
             code: EXIT_FAILURE,
         })?;
-        let options = HostingOptions { listen: vec![listen], registration: Registration::Open, limits: limits.clone() };
+        let options = HostingOptions {
+            listen: vec![listen],
+            registration: Registration::Open,
+            allow_plaintext: settings.allow_plaintext,
+            ping_interval_ms: PING_INTERVAL_MS,
+            limits: limits.clone(),
+        };
         let hosting = Hosting::open(&directory.join("tracker"), options)?;
         let near = match listen.ip() {
             ip if !ip.is_unspecified() => ip,

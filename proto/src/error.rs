@@ -79,6 +79,8 @@ faults! {
     TooManyConnections, Circumstance, "too many connections";
     /// Unfinished frames take too much memory.
     UnfinishedBytes, Circumstance, "unfinished frames take too much memory";
+    /// Plain text of an older system, which this host has not allowed.
+    Plaintext, Incompatible, "plain text is not allowed here";
     /// It is blocked here.
     Blocked, Misbehaved, "a blocked peer";
     /// It is oneself.

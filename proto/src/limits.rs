@@ -206,6 +206,16 @@ limits! {
     progress_told_ms: u64 = 100;
     /// Mails of a monitor that wait to be sent; past it, the oldest is dropped.
     mails_waiting_max: usize = 1_000;
+    /// Connections that say nothing, or are not logged in, where plain text is allowed; past it, the oldest gives way.
+    plaintext_idle_max: usize = 1_024;
+    /// The longest request in plain text.
+    plaintext_request_bytes_max: usize = 4_096;
+    /// Pushes to one plaintext client that wait for their pauses; past it, an older one of the same room is left out.
+    plaintext_pushes_max: usize = 64;
+    /// Plaintext clients that are dialled at once, to see whether they are there.
+    plaintext_dials_max: usize = 64;
+    /// How long whoever was dialled may take to answer.
+    plaintext_answer_ms_max: u64 = 3_000;
     /// Clients of a relay.
     relay_clients_max: usize = 512;
     /// Clients of a relay from one address (an IPv6 network of 64 bits counts as one).

@@ -47,6 +47,10 @@ fn scenarios(fault: Fault) -> Vec<Scenario> {
             ("tracker: a peer", || tracker_after(|host| say_raw(host, Preface::Peer.line()))),
             ("peer: a client of a tracker", || peer_after(|host| say_raw(host, Preface::Tracker.line()))),
         ],
+        Fault::Plaintext => vec![
+            ("tracker: objects", || tracker_after(|host| say_raw(host, b"{"))),
+            ("tracker: a line", || tracker_after(|host| say_raw(host, b"LIST\n"))),
+        ],
         Fault::FrameTooLong => vec![
             ("tracker: in a handshake", || tracker_after(|host| say_frame(host, Preface::Tracker, &[0; 33]))),
             ("tracker: before login", || tracker_after(|host| frame_after_handshake(host, Preface::Tracker, &[0x04, 0x01]))),

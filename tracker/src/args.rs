@@ -2,10 +2,13 @@
 //!
 //! An argument counts more than the file. Whatever is wrong is one sentence for the person who started the program.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
-use papo_proto::{tracker::Registration, wire::tracker::TOKEN_BYTES_MAX};
+use papo_proto::{
+    tracker::{Registration, interface::PING_INTERVAL_MS},
+    wire::tracker::TOKEN_BYTES_MAX,
+};
 use papo_tracker::settings::{SettingsError, default_data, read_config, read_secret};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -13,6 +16,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 const LISTEN: &str = "0.0.0.0:6060";
 /// The port of a relay whose address has none.
 const RELAY_PORT: u16 = 12345;
+/// What `--ping-interval` may be, in seconds: up to a day.
+const PING_INTERVAL_S: RangeInclusive<u64> = 1..=86_400;
 /// The registration token, where no file is named.
 const TOKEN_VARIABLE: &str = "PAPO_REGISTRATION_TOKEN";
 
@@ -32,6 +37,12 @@ pub(crate) struct Arguments {
     /// The token of --registration token stands here [otherwise: in PAPO_REGISTRATION_TOKEN]
     #[arg(long, value_name = "FILE")]
     registration_token_file: Option<PathBuf>,
+    /// Let clients of the older systems come, which speak in plain text: everyone on the way can read it
+    #[arg(long)]
+    allow_plaintext: bool,
+    /// How often such clients are dialled, to see whether they are there [default: 120]
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(PING_INTERVAL_S))]
+    ping_interval: Option<u64>,
     /// Relay plain text between TCP clients here [port: 12345 unless told]
     #[arg(long, value_name = "ADDR", value_parser = relay_address)]
     relay_tcp: Option<SocketAddr>,
@@ -70,6 +81,10 @@ struct Config {
     data: Option<PathBuf>,
     registration: Option<Policy>,
     registration_token_file: Option<PathBuf>,
+    #[serde(default)]
+    allow_plaintext: bool,
+    #[serde(default, deserialize_with = "ping_interval")]
+    ping_interval: Option<u64>,
     #[serde(default, deserialize_with = "relay")]
     relay_tcp: Option<SocketAddr>,
     #[serde(default, deserialize_with = "relay")]
@@ -88,6 +103,10 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     /// Who may make an account.
     pub(crate) registration: Registration,
+    /// Whether plaintext clients may come.
+    pub(crate) allow_plaintext: bool,
+    /// How often they are asked whether they are there.
+    pub(crate) ping_interval_ms: u64,
     /// Where it relays TCP.
     pub(crate) relay_tcp: Option<SocketAddr>,
     /// Where it relays UDP.
@@ -132,6 +151,8 @@ impl Arguments {
             listen,
             data,
             registration,
+            allow_plaintext: self.allow_plaintext || config.allow_plaintext,
+            ping_interval_ms: self.ping_interval.or(config.ping_interval).map_or(PING_INTERVAL_MS, |secs| secs * 1000),
             relay_tcp: self.relay_tcp.or(config.relay_tcp),
             relay_udp: self.relay_udp.or(config.relay_udp),
             record,
@@ -144,6 +165,14 @@ impl Arguments {
 fn relay_address(text: &str) -> Result<SocketAddr, String> {
     let alone = || text.parse().map(|ip| SocketAddr::new(ip, RELAY_PORT));
     text.parse().or_else(|_| alone()).map_err(|_| "an address is such as 0.0.0.0:12345, or 0.0.0.0 alone".to_owned())
+}
+
+fn ping_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let secs = Option::<u64>::deserialize(deserializer)?;
+    match secs.filter(|secs| !PING_INTERVAL_S.contains(secs)) {
+        None => Ok(secs),
+        Some(secs) => Err(D::Error::custom(format!("ping-interval is {secs}, and may be 1 to a day's seconds"))),
+    }
 }
 
 fn relay<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
@@ -200,6 +229,27 @@ mod tests {
             assert!(error.to_string().contains("tracker.toml can't be read: "), "{error}");
         }
         assert!(Arguments::try_parse_from(["papo-tracker", "--relays", "127.0.0.1:1"]).is_err());
+    }
+
+    #[test]
+    fn plain_text_is_closed_unless_it_is_opened_here_or_in_the_file() {
+        let plain = |arguments: &[&str]| {
+            let settings = settings(arguments).expect("valid");
+            (settings.allow_plaintext, settings.ping_interval_ms)
+        };
+        assert_eq!(plain(&[]), (false, 120_000));
+        assert_eq!(plain(&["--allow-plaintext", "--ping-interval", "1"]), (true, 1_000));
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let config = temp.path().join("tracker.toml");
+        let config = config.to_str().expect("text");
+        std::fs::write(config, "allow-plaintext = true\nping-interval = 86400\n").expect("written");
+        assert_eq!(plain(&["--config", config]), (true, 86_400_000));
+        assert_eq!(plain(&["--config", config, "--ping-interval", "5"]), (true, 5_000));
+        for wrong in ["0", "86401", "x"] {
+            assert!(Arguments::try_parse_from(["papo-tracker", "--ping-interval", wrong]).is_err(), "{wrong}");
+            std::fs::write(config, format!("ping-interval = {wrong}\n")).expect("written");
+            assert!(settings(&["--config", config]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

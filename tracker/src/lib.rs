@@ -42,6 +42,10 @@ pub struct HostingOptions {
     pub listen: Vec<SocketAddr>,
     /// Who may make an account.
     pub registration: Registration,
+    /// Whether clients of the older systems may come, in plain text.
+    pub allow_plaintext: bool,
+    /// How often such clients are asked whether they are there.
+    pub ping_interval_ms: u64,
     /// Its bounds.
     pub limits: Limits,
 }
@@ -83,6 +87,8 @@ impl Hosting {
         let start = Start {
             limits: options.limits,
             registration: options.registration,
+            allow_plaintext: options.allow_plaintext,
+            ping_interval_ms: options.ping_interval_ms,
             state,
             ..Start::new(random_seed(), identity, options.listen, passwords::dummy(random_seed().0)?)
         };

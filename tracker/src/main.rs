@@ -83,6 +83,8 @@ fn run(settings: Settings) -> Result<(), Failed> {
     let hosting = HostingOptions {
         listen: settings.listen.clone(),
         registration: settings.registration.clone(),
+        allow_plaintext: settings.allow_plaintext,
+        ping_interval_ms: settings.ping_interval_ms,
         limits: limits.clone(),
     };
     let hosting = Hosting::open(&settings.data, hosting)?;
@@ -101,6 +103,11 @@ fn run(settings: Settings) -> Result<(), Failed> {
             Some(recorder)
         }
     };
+    if settings.allow_plaintext {
+        info!(
+            "plain text is allowed: whoever is on the way can read what such clients say, their passwords' hashes too"
+        );
+    }
     let host = Rc::new(RefCell::new(Host::new(hosting.key())));
     let asked = Arc::clone(&host.borrow().asked);
     let node = {

@@ -14,7 +14,7 @@ use super::paced::PAUSE;
 use crate::time::Time;
 
 /// How many objects had been written when something was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Asked(u64);
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::wire::tracker::{CLAIMED_MAX, ENDPOINTS_MAX};
 
 /// Lower ports belong to the services of a host, not to peers.
-const PORT_MIN: u16 = 1024;
+pub(super) const PORT_MIN: u16 = 1024;
 
 /// The endpoints of a session that is seen at `seen` and claims `claimed`: first the address that the tracker sees, at
 /// the port of the first claim, then the claims that may be passed on, each once. `here` are the addresses of the

@@ -26,6 +26,9 @@ pub enum Registration {
     Closed,
 }
 
+/// How often clients of the older systems are asked whether they are there, unless told otherwise.
+pub const PING_INTERVAL_MS: u64 = 120_000;
+
 /// What a tracker starts from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Start {
@@ -39,6 +42,12 @@ pub struct Start {
     pub listen: Vec<SocketAddr>,
     /// Who may make an account.
     pub registration: Registration,
+    /// Whether clients of the older systems may come, in plain text.
+    #[serde(default)]
+    pub allow_plaintext: bool,
+    /// How often such clients are asked whether they are there.
+    #[serde(default = "ping_interval_ms")]
+    pub ping_interval_ms: u64,
     /// Argon2id PHC string of no password: what unknown users are checked against, so that they cost the same.
     pub dummy_verifier: String,
     /// What was kept. A recording holds the changes that lead to it.
@@ -55,10 +64,16 @@ impl Start {
             identity,
             listen,
             registration: Registration::Open,
+            allow_plaintext: false,
+            ping_interval_ms: ping_interval_ms(),
             dummy_verifier,
             state: Directory::default(),
         }
     }
+}
+
+const fn ping_interval_ms() -> u64 {
+    PING_INTERVAL_MS
 }
 
 /// What a tracker's host may ask.

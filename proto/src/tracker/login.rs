@@ -32,7 +32,8 @@ use crate::{
     wire::{
         codec::{List, Wire as _},
         tracker::{
-            Claimed, Contact, Dialect, Failure, FromTracker, Goodbye, PasswordHash, RoomState, Status, ToTracker, Token,
+            Claimed, Contact, Dialect, Failure, FromTracker, Goodbye, PasswordHash, RoomEvent, RoomState, Status,
+            ToTracker, Token,
         },
     },
 };
@@ -97,7 +98,7 @@ impl Tracker {
     // Passwords.
 
     #[expect(clippy::too_many_arguments, reason = "the fields of a message")]
-    fn queue(
+    pub(super) fn queue(
         &mut self,
         now: Time,
         conn: ConnId,
@@ -115,10 +116,7 @@ impl Tracker {
                 self.await_check(now, conn);
                 self.refuse(now, &other, Failure::Busy);
             }
-            Queued::Refused => {
-                self.fail(conn, request, Failure::Busy);
-                self.strike(conn);
-            }
+            Queued::Refused => self.turn_away(conn, request, Failure::Busy),
         }
     }
 
@@ -129,6 +127,7 @@ impl Tracker {
             let check = match &attempt.purpose {
                 Purpose::Login => {
                     let account = self.directory.account(&attempt.name);
+                    let account = account.filter(|account| self.is_open_to(account, attempt.conn));
                     let verifier = account.map_or(&self.dummy_verifier, |account| &account.verifier).0.clone();
                     PasswordCheck::Verify { verifier, password }
                 }
@@ -159,7 +158,10 @@ impl Tracker {
         let Some(attempt) = self.passwords.finish(request) else { return };
         let right = match (&attempt.purpose, outcome) {
             (Purpose::Login, PasswordOutcome::Matched) => {
-                self.directory.account(&attempt.name).is_some().then(Vec::new).ok_or(Failure::BadCredentials)
+                let account = self.directory.account(&attempt.name);
+                // It may have been closed to plain text meanwhile.
+                let account = account.filter(|account| self.is_open_to(account, attempt.conn));
+                account.map(|_| Vec::new()).ok_or(Failure::BadCredentials)
             }
             (Purpose::Register { token }, PasswordOutcome::Created(verifier)) => {
                 // Someone else may have taken the name meanwhile.
@@ -182,8 +184,11 @@ impl Tracker {
 
     fn admit(&mut self, now: Time, attempt: &Attempt, mut changes: Vec<Change>, out: &mut Out) {
         self.passwords.handle_right(attempt);
-        if self.is_stopping() || !self.sessions.get(&attempt.conn).is_some_and(Session::is_checking) {
-            return;
+        let session = self.sessions.get(&attempt.conn).filter(|session| session.is_checking());
+        let Some(session) = session.filter(|_| !self.is_stopping()) else { return };
+        self.runnable.insert(attempt.conn);
+        if !session.is_native() {
+            return self.admit_plaintext(now, attempt, changes, out);
         }
         let key = self.key_of(attempt.conn);
         if let Some(account) = self.directory.account(&attempt.name)
@@ -192,19 +197,37 @@ impl Tracker {
             changes.push(Change::AccountKey { name: account.name.clone(), key });
         }
         self.log_in(now, attempt.conn, attempt.request, &attempt.name, &attempt.claimed, changes, out);
-        self.runnable.insert(attempt.conn);
     }
 
     fn refuse(&mut self, now: Time, attempt: &Attempt, failure: Failure) {
         if matches!(failure, Failure::BadCredentials | Failure::BadToken) {
             self.passwords.handle_wrong(now, attempt);
         }
-        let Some(session) = self.sessions.get(&attempt.conn) else { return };
-        let Phase::Checking { left } = session.phase else { return };
-        self.await_login(now, attempt.conn, left);
-        self.fail(attempt.conn, attempt.request, failure);
-        self.strike(attempt.conn);
+        let session = self.sessions.get_mut(&attempt.conn).filter(|session| session.is_checking());
+        let Some(session) = session else { return };
+        if let Some(objects) = session.objects() {
+            objects.is_checking = false;
+        } else if let Phase::Checking { left } = session.phase {
+            self.await_login(now, attempt.conn, left);
+        }
+        self.turn_away(attempt.conn, attempt.request, failure);
         self.runnable.insert(attempt.conn);
+    }
+
+    /// Tells whoever wanted to be let in that he is not.
+    fn turn_away(&mut self, conn: ConnId, request: u32, failure: Failure) {
+        if self.sessions.get(&conn).is_some_and(Session::is_native) {
+            self.fail(conn, request, failure);
+            self.strike(conn);
+        } else {
+            self.reply_failed(conn, failure);
+        }
+    }
+
+    /// Whether an account may be used through this connection.
+    fn is_open_to(&self, account: &Account, conn: ConnId) -> bool {
+        let is_native = self.sessions.get(&conn).is_some_and(Session::is_native);
+        is_native || account.plaintext || account.key.is_none()
     }
 
     fn may_register(&self, name: &Name, token: Option<&Token>) -> Result<(), Failure> {
@@ -233,7 +256,7 @@ impl Tracker {
         self.directory.account(&attempt.name).filter(|account| account.key == Some(key))
     }
 
-    fn key_of(&self, conn: ConnId) -> Option<Key> {
+    pub(super) fn key_of(&self, conn: ConnId) -> Option<Key> {
         self.sessions.get(&conn).and_then(|session| session.key)
     }
 
@@ -250,9 +273,41 @@ impl Tracker {
         changes: Vec<Change>,
         out: &mut Out,
     ) {
-        if let Some(&older) = self.online.get(name.folded()) {
+        let endpoints = self.sessions.get(&conn).map(|session| endpoints(session.ip(), claimed, &self.here));
+        let (name, seen) = self.begin_session(now, conn, name, endpoints.unwrap_or_default(), changes, out);
+        let account = self.directory.account(&name).expect("who logs in has an account");
+        let sync = Sync {
+            contacts: self.directory.sharing(&name).into_iter().cloned().collect(),
+            rooms: account.rooms().iter().copied().collect(),
+        };
+        let session = self.sessions.get_mut(&conn).expect("the caller has it");
+        session.sync = Some(sync);
+        session.strikes = 0;
+        self.await_silence(now, conn);
+        self.answer(conn, &FromTracker::Welcome { request, name: name.clone(), seen, wall: self.wall_at(now) });
+        self.continue_sync(now, conn, WRITABLE_BYTES_MAX);
+        self.push_presence(now, &name);
+        self.push_updates_around(now, &name);
+    }
+
+    /// Makes a connection the session of an account, in place of any earlier one; the account's name as it was
+    /// registered, and where the connection comes from.
+    pub(super) fn begin_session(
+        &mut self,
+        now: Time,
+        conn: ConnId,
+        name: &Name,
+        endpoints: Vec<SocketAddr>,
+        changes: Vec<Change>,
+        out: &mut Out,
+    ) -> (Name, SocketAddr) {
+        if let Some(&older) = self.online.get(name.folded()).filter(|&&older| older != conn) {
+            let is_native = self.sessions.get(&older).is_some_and(Session::is_native);
             self.online.remove(name.folded());
             self.end(older, Some(Goodbye::Replaced));
+            if !is_native {
+                self.leave_plaintext_rooms(now, name, RoomEvent::Left, out);
+            }
             self.tell(Notice::LoggedOut { name: name.clone() });
         }
         if !changes.is_empty() {
@@ -260,23 +315,15 @@ impl Tracker {
         }
         let account = self.directory.account(name).expect("who logs in has an account");
         let name = account.name.clone();
-        let sync = Sync {
-            contacts: self.directory.sharing(&name).into_iter().cloned().collect(),
-            rooms: account.rooms().iter().copied().collect(),
-        };
         let session = self.sessions.get_mut(&conn).expect("the caller has it");
         session.phase = Phase::LoggedIn(name.clone());
-        session.endpoints = endpoints(session.ip(), claimed, &self.here);
-        session.sync = Some(sync);
-        session.strikes = 0;
+        session.endpoints = endpoints;
         let seen = session.remote;
         self.gate.handle_login(conn, seen.ip());
         self.online.insert(name.folded().to_owned(), conn);
-        self.await_silence(now, conn);
+        self.note_seen(now, conn);
         self.tell(Notice::LoggedIn { name: name.clone(), from: seen });
-        self.answer(conn, &FromTracker::Welcome { request, name: name.clone(), seen, wall: self.wall_at(now) });
-        self.continue_sync(now, conn, WRITABLE_BYTES_MAX);
-        self.push_presence(now, &name);
+        (name, seen)
     }
 
     /// The person logs out; the connection stays.
@@ -295,6 +342,7 @@ impl Tracker {
         self.online.remove(name.folded());
         self.commit(vec![Change::LastSeen { name: name.clone(), at: self.wall_at(now) }], out);
         self.push_presence(now, name);
+        self.push_updates_around(now, name);
         self.tell(Notice::LoggedOut { name: name.clone() });
     }
 
@@ -328,6 +376,7 @@ impl Tracker {
     /// An account as others see it; loopback endpoints are for those on the tracker's own host.
     pub(super) fn contact(&self, now: Time, account: &Account, loopback: bool) -> Contact {
         let session = self.session_of(&account.name).map(|(_, session)| session);
+        let session = session.filter(|session| session.is_present());
         let endpoints = session.map(|session| {
             let told = session.endpoints.iter().filter(|endpoint| loopback || !endpoint.ip().is_loopback());
             told.copied().collect::<Vec<SocketAddr>>()
@@ -335,7 +384,7 @@ impl Tracker {
         Contact {
             name: account.name.clone(),
             key: account.key,
-            dialect: Dialect::Papo,
+            dialect: session.map_or(Dialect::Papo, Session::dialect),
             status: if session.is_some() { account.status } else { Status::Offline },
             status_text: account.status_text.clone(),
             last_seen: if session.is_some() { self.wall_at(now) } else { account.last_seen },

@@ -11,12 +11,16 @@
 //!
 //! - `Handshake` and `Anonymous` have a deadline each; the second stands still while a password is checked. `LoggedIn`
 //!   is pinged after silence and given up after more of it.
+//! - Where plain text is allowed, a connection that has said nothing has no deadline, and one that speaks a
+//!   [`super::plaintext`] dialect has none before login and none while its password is checked; it stays `Anonymous` or
+//!   `LoggedIn` then.
 //! - It is **blocked** while its password is checked, while too many of its requests wait for a commit, while it has
 //!   made the tracker tell others more than is fair, and while it does not read what it is told: what it says is then
 //!   left in the channel, and it is not read. So questions are not answered faster than the answers are taken.
 //!
 //! Invariant: a session has one deadline, and none while it is checked or ending; a second timer says when one who has
-//! talked too much is read again, and a third when a frame that it began, logged in, must be whole.
+//! talked too much is read again, a third when a frame that it began, logged in, must be whole, and a fourth when more
+//! may be written to one that wants its objects spaced.
 
 use std::{
     collections::VecDeque,
@@ -24,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+use super::plaintext::Objects;
 use crate::{
     allowance::{Allowance, Rate},
     channel::Channel,
@@ -31,7 +36,7 @@ use crate::{
     limits::Limits,
     names::Name,
     time::Time,
-    wire::room::RoomId,
+    wire::{room::RoomId, tracker::Dialect},
 };
 
 /// So many messages at the wrong time, or wrong passwords, and a connection is closed.
@@ -44,8 +49,8 @@ pub enum Phase {
     Handshake,
     /// It is, and nobody has logged in.
     Anonymous {
-        /// Until then.
-        until: Time,
+        /// Until then; `None` where there is time.
+        until: Option<Time>,
     },
     /// A password is queued, or under way.
     Checking {
@@ -70,11 +75,20 @@ pub struct Sync {
     pub rooms: VecDeque<RoomId>,
 }
 
+/// What is spoken on a connection. The first byte decides, once.
+#[derive(Debug)]
+pub enum Speech {
+    /// papo's own protocol, or nothing yet.
+    Papo(Channel),
+    /// Objects in plain text.
+    Json(Objects),
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Session {
-    /// Its channel.
-    pub channel: Channel,
+    /// What is spoken.
+    pub speech: Speech,
     /// The other end.
     pub remote: SocketAddr,
     /// Where it stands.
@@ -83,8 +97,10 @@ pub struct Session {
     pub key: Option<Key>,
     /// Where it can be dialled; only while it is logged in.
     pub endpoints: Vec<SocketAddr>,
-    /// The last time that it said anything.
+    /// The last time that it said anything; of the dialects, that it was known to be there.
     pub heard: Time,
+    /// When it was last counted among those who were seen last.
+    pub noted: Time,
     /// Whether it said anything at all.
     pub spoke: bool,
     /// Whether the driver reads from it.
@@ -114,12 +130,13 @@ impl Session {
     #[must_use]
     pub fn new(now: Time, channel: Channel, remote: SocketAddr) -> Self {
         Self {
-            channel,
+            speech: Speech::Papo(channel),
             remote,
             phase: Phase::Handshake,
             key: None,
             endpoints: Vec::new(),
             heard: now,
+            noted: now,
             spoke: false,
             reading: true,
             logged_out: false,
@@ -152,10 +169,52 @@ impl Session {
         if let Phase::LoggedIn(name) = &self.phase { Some(name) } else { None }
     }
 
+    /// What is spoken.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        match &self.speech {
+            Speech::Papo(_) => Dialect::Papo,
+            Speech::Json(_) => Dialect::Json,
+        }
+    }
+
+    /// Whether what is spoken is papo's own protocol, or nothing yet.
+    #[must_use]
+    pub const fn is_native(&self) -> bool {
+        matches!(self.speech, Speech::Papo(_))
+    }
+
+    /// What it speaks objects with, if it does.
+    #[must_use]
+    pub const fn objects(&mut self) -> Option<&mut Objects> {
+        if let Speech::Json(objects) = &mut self.speech { Some(objects) } else { None }
+    }
+
+    /// Whether whoever is logged in can be reached, as far as is known.
+    #[must_use]
+    pub const fn is_present(&self) -> bool {
+        match &self.speech {
+            Speech::Papo(_) => true,
+            Speech::Json(objects) => !objects.is_lost,
+        }
+    }
+
+    /// How many bytes wait here for the rest of what they begin.
+    #[must_use]
+    pub const fn buffered(&self) -> usize {
+        match &self.speech {
+            Speech::Papo(channel) => channel.buffered(),
+            Speech::Json(objects) => objects.buffered(),
+        }
+    }
+
     /// Whether its password is queued, or under way.
     #[must_use]
     pub const fn is_checking(&self) -> bool {
-        matches!(self.phase, Phase::Checking { .. })
+        match &self.speech {
+            Speech::Papo(_) => matches!(self.phase, Phase::Checking { .. }),
+            Speech::Json(objects) => objects.is_checking,
+        }
     }
 
     /// Whether it is over but for what is held.
@@ -167,7 +226,7 @@ impl Session {
     /// Whether it is not listened to at present.
     #[must_use]
     pub fn is_blocked(&self, now: Time, limits: &Limits) -> bool {
-        matches!(self.phase, Phase::Checking { .. })
+        self.is_checking()
             || self.is_stuffed(limits)
             || self.waiting >= limits.requests_waiting_max
             || self.quiet_until(limits) > now
@@ -194,6 +253,9 @@ impl Session {
     /// The largest frame that it may send at this point.
     #[must_use]
     pub const fn frame_bytes_max(&self, limits: &Limits) -> usize {
+        if !self.is_native() {
+            return limits.plaintext_request_bytes_max;
+        }
         if let Phase::LoggedIn(_) = self.phase { limits.frame_bytes_max } else { limits.frame_before_login_bytes_max }
     }
 

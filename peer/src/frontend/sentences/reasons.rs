@@ -91,6 +91,8 @@ pub(super) fn failure(language: Language, failure: Failure) -> String {
 pub(super) const fn fault(language: Language, fault: Fault) -> &'static str {
     match fault {
         Fault::NotPapo => language.either("it does not speak papo", "não fala papo"),
+        Fault::Plaintext => language
+            .either("it speaks plain text, which is not allowed here", "fala texto aberto, o que não é permitido aqui"),
         Fault::WrongPreface => language.either("it is another kind of program", "é outro tipo de programa"),
         Fault::FrameTooLong => language.either("a message was too long", "uma mensagem era longa demais"),
         Fault::Handshake => language.either("the handshake failed", "a negociação falhou"),

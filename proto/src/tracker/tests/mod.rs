@@ -7,6 +7,9 @@
 mod limits;
 mod liveness;
 mod login;
+mod plaintext;
+mod plaintext_liveness;
+mod plaintext_rooms;
 mod rooms;
 
 use std::{borrow::Cow, collections::BTreeMap, collections::VecDeque, net::SocketAddr, time::Duration};
@@ -59,6 +62,8 @@ struct Client {
     reading: bool,
     wants_write: bool,
     closed: Option<CloseHow>,
+    /// Whether it speaks plain text, and what was written to it then.
+    plain: Option<Vec<(Time, String)>>,
 }
 
 /// See the [module](self).
@@ -80,6 +85,8 @@ struct World {
     /// Whether a connection that asks for it is told at once that there is room.
     writes_at_once: bool,
     conns: u64,
+    /// Whom the tracker dialled, and has not let go.
+    dialled: BTreeMap<ConnId, SocketAddr>,
 }
 
 /// A tracker that listens there.
@@ -93,13 +100,14 @@ impl World {
     }
 
     fn with(limits: Limits, registration: Registration, state: Vec<Change>) -> Self {
+        let start = start(vec!["127.0.0.1:0".parse().expect("an address")]);
+        Self::of(Start { limits, registration, ..start }, state)
+    }
+
+    fn of(start: Start, state: Vec<Change>) -> Self {
+        let directory = Directory::from_changes(&state).expect("a consistent state");
         let mut world = Self {
-            tracker: Tracker::start(Start {
-                limits,
-                registration,
-                state: Directory::from_changes(&state).expect("a consistent state"),
-                ..start(vec!["127.0.0.1:0".parse().expect("an address")])
-            }),
+            tracker: Tracker::start(Start { state: directory, ..start }),
             out: Outbox::default(),
             now: Time::ZERO,
             clients: BTreeMap::new(),
@@ -112,6 +120,7 @@ impl World {
             checks_at_once: true,
             writes_at_once: true,
             conns: 0,
+            dialled: BTreeMap::new(),
         };
         world.event(Event::Wall(WALL));
         world
@@ -151,6 +160,10 @@ impl World {
                 let client = self.clients.get_mut(&conn).expect("a connection that was opened");
                 assert_eq!(client.closed, None, "sent to a closed connection");
                 client.bytes += bytes.len();
+                if let Some(writes) = &mut client.plain {
+                    let text = String::from_utf8(bytes.to_vec()).expect("plain text");
+                    return writes.push((self.now, text));
+                }
                 client.channel.handle_bytes(bytes);
                 let mut answer = Vec::new();
                 while let Some(step) = client.channel.next_step(usize::MAX, &mut answer).expect("valid frames") {
@@ -170,10 +183,12 @@ impl World {
                 if let Some(client) = self.clients.get_mut(&ConnId(id)) {
                     assert_eq!(client.closed, None, "closed twice");
                     client.closed = Some(how);
+                    self.dialled.remove(&ConnId(id));
                     // What it still had to say is not heard.
                     events.retain(|event| !matches!(event, Event::Received { conn, .. } if conn.0 == id));
                 } else {
-                    assert!(self.listened.contains(&ListenerId(id)), "closed what was never opened");
+                    let is_dialled = self.dialled.remove(&ConnId(id)).is_some();
+                    assert!(is_dialled || self.listened.contains(&ListenerId(id)), "closed what was never opened");
                 }
             }
             Action::Reading(conn, reading) => {
@@ -190,12 +205,14 @@ impl World {
             Action::Commit { seq, changes } => self.commits.push_back((seq, changes)),
             Action::CheckPassword { request, check } => self.checks.push_back((request, check)),
             Action::Notify(notice) => self.notices.push(notice),
-            Action::Connect { .. }
-            | Action::Resolve { .. }
+            Action::Connect { conn, address } => {
+                self.dialled.insert(conn, address);
+            }
+            Action::Resolve { .. }
             | Action::Bind { .. }
             | Action::SendTo { .. }
             | Action::Disk { .. }
-            | Action::CloseFile(_) => panic!("a tracker dials nobody, and has no files"),
+            | Action::CloseFile(_) => panic!("a tracker needs no names, datagrams or files"),
         }
     }
 
@@ -251,8 +268,15 @@ impl World {
         let identity = Identity::from_secret(&[1; 32]);
         let statics = StaticKey::draw(&mut seed.stream("static", conn.0));
         let channel = Channel::dial(Preface::Tracker, identity, &statics, seed.stream("unused", 0), &mut Vec::new());
-        let client =
-            Client { channel, inbox: VecDeque::new(), bytes: 0, reading: true, wants_write: false, closed: None };
+        let client = Client {
+            channel,
+            inbox: VecDeque::new(),
+            bytes: 0,
+            reading: true,
+            wants_write: false,
+            closed: None,
+            plain: None,
+        };
         self.clients.insert(conn, client);
         let local = "127.0.0.1:6060".parse().expect("an address");
         let listener = self.listened.first().copied();
