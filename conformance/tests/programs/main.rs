@@ -17,6 +17,7 @@ mod load;
 mod loss;
 mod mails;
 mod monitor;
+mod plaintext;
 mod recording;
 mod relays;
 mod rooms;

@@ -16,6 +16,7 @@
 //! - [`crowd`]: a tracker's database with as many accounts as one likes.
 //! - [`disk`]: a small disk that fills up.
 //! - [`smtp`]: a mail server.
+//! - [`older`]: a client of the older JSON system.
 //!
 //! Invariant: a test ends only processes that it started, waits only for events, and never longer than [`BOUND`].
 
@@ -29,6 +30,7 @@ pub(crate) mod grid;
 pub(crate) mod lan;
 pub(crate) mod meter;
 pub(crate) mod namespaces;
+pub(crate) mod older;
 pub(crate) mod papo;
 pub(crate) mod process;
 pub(crate) mod programs;

@@ -66,6 +66,20 @@ impl Networks {
         made.inspect_err(|why| eprintln!("SKIPPED: no firewall can be made here ({why}): it takes nftables")).is_ok()
     }
 
+    /// Does something on a host; the sockets that it makes stay there.
+    #[track_caller]
+    pub(crate) fn on<R: Send>(&self, host: &str, what: impl FnOnce() -> R + Send) -> R {
+        let namespace = std::fs::File::open(format!("/run/netns/{}", self.name(host))).expect("it is there");
+        // A thread of its own: a namespace is a thread's.
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("it may enter");
+                what()
+            });
+            thread.join().expect("it does not panic")
+        })
+    }
+
     /// The same command on a host.
     pub(crate) fn inside(&self, host: &str, command: &Command) -> Command {
         super::process::wrapped(command, "ip", &["netns", "exec", &self.name(host)])
