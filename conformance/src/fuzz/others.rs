@@ -430,7 +430,31 @@ fn have(choices: &mut Cursor<'_>) -> Have {
 
 fn record(name: &Name) -> CreationRecord {
     let (owner, tracker) = (identity(2).key(), identity(TRACKER).key());
-    CreationRecord { nonce: [1; 16], name: name.clone(), owner, tracker, flags: 0 }
+    CreationRecord { nonce: [1; 16], name: name.clone(), owner, tracker, flags: u8::from(name.as_str() == "x") }
+}
+
+/// What the programs of older systems say to a peer.
+pub(super) fn plain_words(choices: &mut Cursor<'_>) -> Vec<u8> {
+    let (name, room) = (choices.pick(&NAMES), choices.pick(&ROOMS));
+    let text = choices.pick(&[
+        "oi",
+        "",
+        "ação\n",
+        "\u{202e}\u{1b}[2J",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ]);
+    let words = match choices.byte() % 12 {
+        0..=2 => format!(r#"{{"cmd":"HELLO","username":"{name}"}}"#),
+        3 | 4 => format!(r#"{{"cmd":"MESSAGE","room":"{room}","username":"{name}","content":"oi"}}"#),
+        5 => format!(r#"{{"cmd":"MESSAGE","room":null,"username":"{name}","content":"oi"}}"#),
+        6 => r#"{"cmd":"PING"}{"cmd":"LEAVE"}"#.to_owned(),
+        7 | 8 => format!("{name}: {text}\n"),
+        9 => text.to_owned(),
+        10 => "New peer discovered: ('10.0.0.2', 6061)".to_owned(),
+        _ => "FILE x".to_owned(),
+    };
+    let kept = words.len() - if choices.flag() { 0 } else { choices.below(words.len() + 1) };
+    words.into_bytes()[..kept].to_vec()
 }
 
 fn contact(choices: &mut Cursor<'_>) -> Contact {
@@ -448,7 +472,8 @@ fn contact_of(number: u8, choices: &mut Cursor<'_>) -> Contact {
     Contact {
         name: named(NAMES[usize::from(number - 1) % NAMES.len()]),
         key,
-        dialect: Dialect::Papo,
+        // Some are there with an older program.
+        dialect: if look & 0x0c == 0x0c { Dialect::Json } else { Dialect::Papo },
         status: if online { Status::Online } else { Status::Offline },
         status_text: StatusText::default(),
         endpoints: List::truncated(endpoints),

@@ -21,6 +21,7 @@ use papo_proto::{
         interface::{Credentials, Lan, TrackerAddress},
         outbox::private_id,
     },
+    plaintext::address_beacon::{self, ADDRESS_BEACON_PORT},
     rng::Seed,
     time::Wall,
     wire::{
@@ -84,7 +85,8 @@ pub(super) fn tell(data: &[u8]) -> Told {
     story.end()
 }
 
-fn limits(choices: &mut Cursor<'_>) -> Limits {
+/// Its bounds, and whether it speaks plain text.
+fn limits(choices: &mut Cursor<'_>) -> (Limits, bool) {
     let tight = Limits {
         links_max: 3,
         links_unknown_max: 2,
@@ -98,9 +100,13 @@ fn limits(choices: &mut Cursor<'_>) -> Limits {
         text_bytes_max: 16,
         frame_bytes_max: 4096,
         out_bytes_max: 16 * 1024,
+        plaintext_links_max: 3,
+        plaintext_waiting_bytes_max: 64,
+        plaintext_object_bytes_max: 128,
         ..Limits::DEFAULT
     };
-    choices.pick(&[Limits::DEFAULT, tight])
+    let choice = choices.below(4);
+    (if choice % 2 == 0 { Limits::DEFAULT } else { tight }, choice >= 2)
 }
 
 /// Somebody at the other end of a connection.
@@ -140,7 +146,7 @@ struct Story {
 
 impl Story {
     fn new(choices: &mut Cursor<'_>, seed: Seed) -> Self {
-        let limits = limits(choices);
+        let (limits, allow_plaintext) = limits(choices);
         let flags = choices.byte();
         let key = choices.pick(&[Some(identity(TRACKER).key()), None, None, Some(identity(9).key())]);
         let credentials = choices.pick(&[
@@ -160,6 +166,7 @@ impl Story {
                 key,
             }),
             trust_new: flags & 32 == 0,
+            allow_plaintext,
             credentials,
             ..Start::new(seed.clone(), identity(1), named(ME), listen, state.clone())
         };
@@ -223,6 +230,7 @@ impl Story {
             5..=9 => self.say(choices, operation % 24 == 9),
             10 => self.link(2 + choices.byte() % 4, choices),
             11 => self.open_stranger(choices),
+            12 if self.start.allow_plaintext && choices.flag() => self.say_plainly(choices),
             12 => self.driver.send_noise(Preface::Peer, choices),
             13 => self.say_later(choices),
             14 => self.answer_tracker(choices),
@@ -268,7 +276,21 @@ impl Story {
         if choices.byte() > 0xf0 {
             bytes = choices.bytes(40).to_vec();
         }
+        if self.start.allow_plaintext && choices.flag() {
+            bytes = address_beacon::encode(from.into(), port).into_bytes();
+        }
         self.driver.datagram(SocketAddr::from((from, LAN_PORT)), &bytes);
+    }
+
+    /// Somebody speaks as the programs of older systems do.
+    fn say_plainly(&mut self, choices: &mut Cursor<'_>) {
+        if choices.flag() {
+            self.open_stranger(choices);
+        }
+        let conns = self.driver.wires.keys().copied().collect::<Vec<_>>();
+        let Some(conn) = choices.any(conns.into_iter()) else { return };
+        let bytes = others::plain_words(choices);
+        self.driver.send(conn, &bytes);
     }
 
     // The host.
@@ -354,7 +376,12 @@ impl Story {
     /// What was called out.
     fn hear_calls(&mut self) {
         for (to, beacon) in std::mem::take(&mut self.driver.calls) {
-            assert!(self.broadcasts.contains(&to.ip()) && to.port() == LAN_PORT, "a datagram to {to}");
+            assert!(self.broadcasts.contains(&to.ip()), "a datagram to {to}");
+            if to.port() == ADDRESS_BEACON_PORT && self.start.allow_plaintext {
+                assert!(address_beacon::decode(&beacon).is_some(), "the address and not one byte more");
+                continue;
+            }
+            assert_eq!(to.port(), LAN_PORT, "a datagram to {to}");
             Beacon::from_bytes(&beacon).expect("a peer calls out valid beacons");
             self.told.beacons.push(beacon);
         }
@@ -364,7 +391,11 @@ impl Story {
         for notice in std::mem::take(&mut self.driver.notices) {
             match &notice {
                 Notice::Outcome { token, .. } => assert!(self.open.remove(token), "one outcome for each request"),
-                Notice::Said { id, .. } => assert!(self.kept.contains(id), "said before it is durable"),
+                Notice::Said { id, .. } => {
+                    // What is said in plain text alone is not kept.
+                    let plain = self.start.allow_plaintext && id.len() == 32;
+                    assert!(plain || self.kept.contains(id), "said before it is durable");
+                }
                 Notice::Message(incoming) => {
                     assert!(incoming.number <= self.state.received, "shown before it is durable");
                     assert!(incoming.number <= self.shown + 1, "numbers have no gap");
@@ -502,6 +533,10 @@ impl Story {
             is_quiet = false;
             let Some(other) = self.others.get_mut(&conn) else { continue };
             let Some(remote) = &mut other.remote else { continue };
+            if self.start.allow_plaintext && remote.is_taken_for_older(&bytes) {
+                other.remote = None;
+                continue;
+            }
             let (mut answer, who) = (Vec::new(), other.who);
             remote.hear(&bytes, &mut answer);
             let key = remote.key();

@@ -22,6 +22,8 @@ pub(super) struct Remote {
     channel: Channel,
     identity: Identity,
     is_established: bool,
+    /// Whether it was dialled and has heard nothing.
+    awaits_preface: bool,
     /// Sealed and not sent.
     later: Vec<u8>,
     /// What the machine said, and nobody looked at.
@@ -40,16 +42,29 @@ impl Remote {
     pub(super) fn accept(preface: Preface, number: u8, seed: &Seed, conn: u64) -> Self {
         let (identity, statics) = (identity(number), StaticKey::draw(&mut seed.stream("static", conn)));
         let channel = Channel::accept(preface, identity.clone(), &statics, seed.stream("channel", conn));
-        Self::new(channel, identity)
+        Self { awaits_preface: true, ..Self::new(channel, identity) }
     }
 
     const fn new(channel: Channel, identity: Identity) -> Self {
-        Self { channel, identity, is_established: false, later: Vec::new(), inbox: VecDeque::new() }
+        Self {
+            channel,
+            identity,
+            is_established: false,
+            awaits_preface: false,
+            later: Vec::new(),
+            inbox: VecDeque::new(),
+        }
+    }
+
+    /// Whether it is taken for a program of an older system: the machine has dialled it, and begins without a preface.
+    pub(super) fn is_taken_for_older(&self, bytes: &[u8]) -> bool {
+        self.awaits_preface && !bytes.starts_with(b"papo/")
     }
 
     /// Hears what the machine said; what is to be answered at once is appended to `out`. A machine always speaks the
     /// protocol.
     pub(super) fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.awaits_preface = false;
         self.channel.handle_bytes(bytes);
         while let Some(step) = self.channel.next_step(FRAME_BYTES_MAX, out).expect("a machine speaks the protocol") {
             match step {
