@@ -98,6 +98,29 @@ const OUTPUTS: [(&str, &[&str]); 12] = [
     ("exit()", &["peer/src/main.rs", "tracker/src/main.rs"]),
     ("/dev/tty", &[]),
 ];
+/// Where everything stands that papo says to a person, in each of its languages.
+const SENTENCES: &str = "peer/src/frontend/sentences/";
+/// Where else in papo words may stand, for whom they are not a person's sentences.
+const OTHER_WORDS: [(&str, &str); 4] = [
+    ("peer/src/args.rs", "clap says them, in English"),
+    ("peer/src/monitor/args.rs", "clap says them, in English"),
+    ("peer/src/store/", "SQL, and what is damaged in a database, for whoever repairs it"),
+    ("peer/src/frontend/json.rs", "the words of scripts, which stay"),
+];
+/// What is told to a log, to a developer or to the compiler: from here to the bracket that closes it.
+const NOT_SAID: [&str; 10] = [
+    "log::error!(",
+    "log::warn!(",
+    "log::info!(",
+    "log::debug!(",
+    "expect(",
+    "assert!(",
+    "panic!(",
+    "unreachable!(",
+    "#[",
+    "#![",
+];
+
 /// What stands for something unfinished.
 const UNFINISHED: [&str; 4] = ["todo!(", "unimplemented!(", "#[ignore", "FIXME"];
 
@@ -233,6 +256,87 @@ fn nothing_is_left_unfinished() {
         }
     }
     check(&faults);
+}
+
+#[test]
+fn every_sentence_of_papo_stands_in_one_place_with_its_translation() {
+    let mut faults = Vec::new();
+    for (path, text) in rust_files(&root().join("peer/src")) {
+        let file = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+        let elsewhere = OTHER_WORDS.iter().any(|(other, _)| file.starts_with(other));
+        if file.starts_with(SENTENCES) || file.ends_with("tests.rs") || elsewhere {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&text);
+        for literal in literals(&without_what_is_not_said(code)).filter(|literal| is_prose(literal)) {
+            faults.push(format!("{file}: {literal:?}: say it in {SENTENCES}, in each language"));
+        }
+    }
+    let sentences = rust_files(&root().join(SENTENCES))
+        .iter()
+        .map(|(_, text)| literals(text).filter(|one| is_prose(one)).count())
+        .sum::<usize>();
+    assert!(sentences > 500, "the sentences are not where this test looks for them: {sentences}");
+    for (other, why) in OTHER_WORDS {
+        assert!(root().join(other).exists(), "{other} is gone ({why}): take it off the list");
+    }
+    check(&faults);
+}
+
+/// The code without comments and without what no person is told.
+fn without_what_is_not_said(code: &str) -> String {
+    let lines = code.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line });
+    let mut rest = lines.collect::<Vec<_>>().join("\n");
+    for sign in ["'\"'", "'('", "')'", "'['", "']'"] {
+        rest = rest.replace(sign, "");
+    }
+    for start in NOT_SAID {
+        while let Some(at) = rest.find(start) {
+            rest.replace_range(at..closing(&rest, at + start.len()), "");
+        }
+    }
+    rest
+}
+
+/// Where the bracket closes that was opened before `from`; brackets in strings are none.
+fn closing(code: &str, from: usize) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (1, false, false);
+    for (at, character) in code[from..].char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '(' | '[' if !quoted => depth += 1,
+            ')' | ']' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return from + at + 1;
+        }
+    }
+    code.len()
+}
+
+/// What stands between quotes.
+fn literals(code: &str) -> impl Iterator<Item = String> {
+    code.replace("\\\"", "").split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+/// Whether there are two words of small letters in it, one after the other.
+fn is_prose(literal: &str) -> bool {
+    let is_word = |word: &str| word.len() > 1 && word.chars().all(|one| one.is_alphabetic() && one.is_lowercase());
+    let words = literal
+        .split_whitespace()
+        .map(|word| is_word(word.trim_matches([',', ':', ';', '.', '?', '\''])))
+        .collect::<Vec<_>>();
+    words.windows(2).any(|pair| pair == [true, true])
+}
+
+#[test]
+fn what_is_not_said_is_left_out_and_what_is_said_is_found() {
+    let code = "// said to nobody\nlog::warn!(\"(said to\\\" a log) {}\", f(x));\nx.expect(\"said to nobody\");\nsay(\"said to somebody\");\nw(\"a b\")";
+    let found = literals(&without_what_is_not_said(code)).filter(|one| is_prose(one)).collect::<Vec<_>>();
+    assert_eq!(found, ["said to somebody"]);
 }
 
 #[test]
