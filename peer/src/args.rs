@@ -231,34 +231,67 @@ pub(crate) struct Settings {
 }
 
 /// What is wrong with how the program was started.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(crate) enum UsageError {
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error("the password is empty")]
+    /// A file, or where data are kept.
+    Settings(SettingsError),
+    /// The tracker in the configuration.
+    Tracker {
+        /// The configuration.
+        path: PathBuf,
+        /// What is wrong with the address.
+        why: BadAddress,
+    },
+    /// A password of no letters.
     EmptyPassword,
-    #[error("the registration token must have 1 to {TOKEN_BYTES_MAX} bytes on one line")]
-    BadToken,
-    #[error("--host runs a tracker of its own, so --tracker makes no sense beside it")]
+    /// A registration token that can't be one.
+    BadToken {
+        /// The longest, in bytes.
+        max: usize,
+    },
+    /// One to use and one to run.
     TwoTrackers,
-    #[error("an account is made on a tracker: give one with --tracker, or run one with --host")]
+    /// An account without a tracker.
     NothingToRegisterAt,
+}
+
+impl From<SettingsError> for UsageError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
 }
 
 impl Arguments {
     /// The settings that follow from these arguments, the file that they name, and the environment, whose variables
     /// `variable` gives.
-    pub(crate) fn into_settings(self, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, UsageError> {
-        let config: Config = self.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
-        let wrong = |why| SettingsError::Config { path: self.config.clone().unwrap_or_default(), why };
+    ///
+    /// # Errors
+    /// When something is wrong with them; and in which language it is told.
+    pub(crate) fn into_settings(
+        mut self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Settings, (Language, UsageError)> {
+        let language = |chosen: Option<Language>| chosen.unwrap_or_else(|| Language::of_environment(&variable));
+        let config: Config = match self.config.as_deref().map(read_config).transpose() {
+            Ok(config) => config.unwrap_or_default(),
+            Err(error) => return Err((language(self.lang), error.into())),
+        };
+        let language = language(self.lang.take().or(config.lang));
+        self.with(config, language, variable).map_err(|error| (language, error))
+    }
+
+    fn with(
+        self,
+        config: Config,
+        language: Language,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Settings, UsageError> {
+        let wrong = |why| UsageError::Tracker { path: self.config.clone().unwrap_or_default(), why };
         // Whichever of the two the command line names, it does not meet the other one in the file.
         let (tracker, host) = if self.tracker.is_some() || self.host.is_some() {
             (self.tracker, self.host)
         } else {
-            (
-                config.tracker.as_deref().map(tracker_address).transpose().map_err(|why| wrong(why.to_string()))?,
-                config.host,
-            )
+            (config.tracker.as_deref().map(tracker_address).transpose().map_err(wrong)?, config.host)
         };
         if tracker.is_some() && host.is_some() {
             return Err(UsageError::TwoTrackers);
@@ -277,7 +310,7 @@ impl Arguments {
         }
         let token = given(self.token_file.or(config.token_file), TOKEN_VARIABLE)?.map(|token| {
             let fits = !token.is_empty() && !token.contains(char::is_control);
-            fits.then(|| Token::new(token).ok()).flatten().ok_or(UsageError::BadToken)
+            fits.then(|| Token::new(token).ok()).flatten().ok_or(UsageError::BadToken { max: TOKEN_BYTES_MAX })
         });
         let listen = self.listen.or(config.listen);
         // A port on the command line counts more than none in the file.
@@ -300,7 +333,7 @@ impl Arguments {
             auto_accept: self.auto_accept.or(config.auto_accept).unwrap_or_default(),
             allow_plaintext: self.allow_plaintext || config.allow_plaintext,
             theme: self.theme.or(config.theme).unwrap_or_default().allowed(variable("NO_COLOR").as_deref()),
-            language: self.lang.or(config.lang).unwrap_or_else(|| Language::of_environment(&variable)),
+            language,
             json: self.json || config.json,
             record: self.record.or(config.record),
             record_secrets: self.record_secrets || config.record_secrets,
@@ -384,13 +417,14 @@ fn login_name(login: Option<&str>) -> Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frontend::sentences::usage_error;
 
     fn settings(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, UsageError> {
         let arguments = std::iter::once("papo").chain(arguments.iter().copied());
         let arguments = Arguments::try_parse_from(arguments).expect("valid arguments");
-        arguments.into_settings(|name| {
-            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
-        })
+        let value = |name: &str| variables.iter().find(|(variable, _)| *variable == name);
+        let settings = arguments.into_settings(|name| value(name).map(|(_, value)| (*value).to_owned()));
+        settings.map_err(|(_, error)| error)
     }
 
     fn refused(arguments: &[&str]) -> bool {
@@ -462,9 +496,33 @@ mod tests {
         assert_eq!((host.tracker, host.host.map(|host| host.port())), (None, Some(6060)));
         for wrong in ["passwort = 'x'", "user = 'a b'", "tracker = 't:0'", "user ="] {
             std::fs::write(&path, format!("json = true\n{wrong}\n")).expect("writes");
-            let error = settings(&["--config", config, "--data", "d"], &[]).expect_err("refused").to_string();
+            let error = settings(&["--config", config, "--data", "d"], &[]).expect_err("refused");
+            let error = usage_error(Language::En, &error);
             assert!(error.contains("papo.toml") && !error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn the_language_is_that_of_the_command_line_the_file_or_the_locale_in_this_order() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("papo.toml");
+        let config = path.to_str().expect("a path");
+        let spoken = |text: &str, arguments: &[&str], locale: &str| {
+            std::fs::write(&path, text).expect("writes");
+            let given = [&["papo", "--config", config, "--data", "d"], arguments].concat();
+            let arguments = Arguments::try_parse_from(given).expect("valid arguments");
+            let settings = arguments.into_settings(|name| (name == "LANG").then(|| locale.to_owned()));
+            settings.map_or_else(|(language, _)| language, |settings| settings.language)
+        };
+        assert_eq!(spoken("", &[], "C"), Language::En);
+        assert_eq!(spoken("", &[], "pt_BR.UTF-8"), Language::Pt);
+        assert_eq!(spoken("lang = 'en'", &[], "pt_BR.UTF-8"), Language::En);
+        assert_eq!(spoken("lang = 'en'", &["--lang", "pt"], "C"), Language::Pt);
+        // What is wrong is told in it, too; what can't be read has no say.
+        assert_eq!(spoken("lang = 'pt'\ntracker = 't:0'", &[], "C"), Language::Pt);
+        assert_eq!(spoken("lang = 'pt'\nnonsense", &[], "C"), Language::En);
+        assert_eq!(spoken("nonsense", &["--lang", "pt"], "C"), Language::Pt);
+        assert!(refused(&["--lang", "de"]));
     }
 
     #[test]
@@ -475,7 +533,9 @@ mod tests {
         let port = |text: &str, arguments: &[&str]| {
             std::fs::write(&path, text).expect("writes");
             let arguments = [&["--config", config, "--data", "d"], arguments].concat();
-            settings(&arguments, &[]).map(|settings| settings.lan_port).map_err(|error| error.to_string())
+            settings(&arguments, &[])
+                .map(|settings| settings.lan_port)
+                .map_err(|error| usage_error(Language::En, &error))
         };
         assert_eq!(port("", &["--lan-port", "7"]), Ok(Some(7)));
         assert_eq!(port("lan-port = 8", &[]), Ok(Some(8)));
@@ -510,7 +570,7 @@ mod tests {
         let blank_lines = settings(&["--data", "d", "--password-file", &file("pw\n\n")], &[]).expect("valid");
         assert_eq!(blank_lines.password, Some(PasswordHash::of("pw")));
         let token = settings(&["--data", "d", "--token-file", &file("a\tb")], &[]);
-        assert!(matches!(token, Err(UsageError::BadToken)));
+        assert!(matches!(token, Err(UsageError::BadToken { .. })));
         let missing = settings(&["--data", "d", "--password-file", "/nonexistent/x"], &[]);
         assert!(matches!(missing, Err(UsageError::Settings(SettingsError::Secret { .. }))));
         assert!(refused(&["--password", "x"]));

@@ -26,7 +26,7 @@ use clap::Parser as _;
 use papo_runtime_mio::diagnostics;
 
 use args::{Settings, Task, Transfer};
-use frontend::{is_dumb, session::EXIT_USAGE};
+use frontend::{is_dumb, sentences, session::EXIT_USAGE};
 use node::{Face, Failed};
 
 const _: () = assert!(!papo_proto::CANARY, "the canary breaks a rule on purpose; it is for the simulator alone");
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
             Some(Task::Transfer(transfer)) => run_node(settings, Some(transfer)),
             None => run_node(settings, None),
         },
-        Err(error) => Err(Failed { sentence: error.to_string(), code: EXIT_USAGE }),
+        Err((language, error)) => Err(Failed { sentence: sentences::usage_error(language, &error), code: EXIT_USAGE }),
     };
     match ended {
         Ok(code) => ExitCode::from(code),

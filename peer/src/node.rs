@@ -22,7 +22,7 @@ use papo_proto::{
     limits::Limits,
     machine::Machine as _,
     peer::{
-        Change, Command, Notice, Peer, Problem, Start,
+        Change, Command, Notice, Peer, Problem, Start, State,
         interface::{Credentials, Lan, TrackerAddress},
     },
     record, tracker,
@@ -51,11 +51,11 @@ use crate::{
         inbox::Inbox,
         paths::Paths,
         piped,
-        sentences::{self, Language, files},
+        sentences::{self, Broken, Language, files},
         session::{EXIT_FAILURE, EXIT_USAGE, Input, Session, Setup},
         terminal::{self, screen::Screen},
     },
-    store::{PeerStore, Shown},
+    store::{PeerStore, Shown, StoreError},
 };
 
 /// An interactive program selects, and so stays far below 1024 descriptors.
@@ -76,9 +76,10 @@ pub(crate) struct Failed {
     pub(crate) code: u8,
 }
 
-impl<E: std::error::Error> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self { sentence: error.to_string(), code: EXIT_FAILURE }
+impl Failed {
+    /// Something broke; what is told of it in a language.
+    pub(crate) fn of<E: Into<Broken>>(language: Language) -> impl Fn(E) -> Self + Copy {
+        move |error| Self { sentence: sentences::broken(language, &error.into()), code: EXIT_FAILURE }
     }
 }
 
@@ -106,23 +107,21 @@ pub(crate) enum Face {
 /// When it can't start, or can't go on.
 pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) -> Result<u8, Failed> {
     // From the first moment on, so that a signal while it starts is not lost.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1])?;
     let (limits, language) = (Limits::default(), settings.language);
-    let paths = Paths::of_process()?;
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1]).map_err(Failed::of(language))?;
+    let paths = Paths::of_process().map_err(Failed::of(language))?;
     let directory = DataDir::open(&settings.data).map_err(|error| match (&error, &transfer) {
         (DataDirError::Locked { path }, Some(transfer)) => {
             Failed { sentence: files::busy(language, path, transfer), code: EXIT_FAILURE }
         }
-        _ => error.into(),
+        _ => Failed::of(language)(error),
     })?;
-    let (secret, is_new) = directory.secret("identity.key")?;
+    let (secret, is_new) = directory.secret("identity.key").map_err(Failed::of(language))?;
     if settings.record.is_some() && !is_new && !settings.record_secrets {
         return Err(Failed { sentence: sentences::record_secrets(language, &settings.data), code: EXIT_USAGE });
     }
-    let store = PeerStore::open(directory.path(), || random_seed().stream("log", 0).next_u64())?;
-    let shown = Shown::open(directory.path(), store.received()?)?;
-    let state = store.load(limits.entries_known_max, shown.number())?;
-    let host = |address| Hosted::open(address, directory.path(), &settings, &limits, language);
+    let (store, shown, state) = open_store(directory.path(), &limits).map_err(Failed::of(language))?;
+    let host = |address| Hosted::open(address, directory.path(), &settings, &limits);
     let hosting = settings.host.map(host).transpose()?;
     // A tracker that nobody has an account at can only be begun with.
     let first = hosting.as_ref().is_some_and(|hosted| settings.tracker.is_none() && !hosted.hosting.has_accounts());
@@ -141,6 +140,7 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
         password: settings.password.clone(),
         token: settings.token.clone(),
         register: register && settings.password.is_none(),
+        registering: register && settings.password.is_some(),
         paths: paths.clone(),
     };
     let credentials = (tracker.is_some() && !setup.register).then(|| Credentials {
@@ -167,7 +167,8 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
         connections_max: CONNECTIONS_MAX,
         out_bytes_max: limits.out_bytes_max,
         queued_bytes_max: Options::QUEUED_BYTES_MAX,
-    })?;
+    })
+    .map_err(Failed::of(language))?;
     let session = Session::new(setup);
     let (inbox, screen) = (Arc::new(Inbox::default()), Arc::new(Screen::new(session.prompt())));
     if let Some(path) = &settings.record {
@@ -204,8 +205,15 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
     let ran = reactor.run();
     inbox.end();
     let code = await_code(&code, &signalled, language);
-    ran?;
+    ran.map_err(Failed::of(language))?;
     code
+}
+
+fn open_store(directory: &Path, limits: &Limits) -> Result<(PeerStore, Shown, State), StoreError> {
+    let store = PeerStore::open(directory, || random_seed().stream("log", 0).next_u64())?;
+    let shown = Shown::open(directory, store.received()?)?;
+    let state = store.load(limits.entries_known_max, shown.number())?;
+    Ok((store, shown, state))
 }
 
 impl papo_runtime_mio::Store<Change> for PeerStore {
@@ -254,13 +262,8 @@ struct Hosted {
 }
 
 impl Hosted {
-    fn open(
-        listen: SocketAddr,
-        directory: &Path,
-        settings: &Settings,
-        limits: &Limits,
-        language: Language,
-    ) -> Result<Self, Failed> {
+    fn open(listen: SocketAddr, directory: &Path, settings: &Settings, limits: &Limits) -> Result<Self, Failed> {
+        let language = settings.language;
         let listen = with_port(listen).map_err(|error| Failed {
             sentence: sentences::host_refused(language, &error.to_string()),
             code: EXIT_FAILURE,
@@ -272,7 +275,7 @@ impl Hosted {
             ping_interval_ms: PING_INTERVAL_MS,
             limits: limits.clone(),
         };
-        let hosting = Hosting::open(&directory.join("tracker"), options)?;
+        let hosting = Hosting::open(&directory.join("tracker"), options).map_err(Failed::of(language))?;
         let near = match listen.ip() {
             ip if !ip.is_unspecified() => ip,
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -13,6 +13,7 @@ mod forgery;
 mod hostile;
 mod hosting;
 mod lan;
+mod language;
 mod load;
 mod loss;
 mod mails;

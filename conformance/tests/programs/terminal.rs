@@ -21,6 +21,8 @@ fn ana_at_a_terminal(tracker: &Tracker) -> (Terminal, Papo) {
     ana.press("/join sala\r");
     ana.wait_shown(0, "#sala>");
     bia.wait_linked("ana");
+    // Printed in the midst of a test, it would bring a prompt that the test takes for another one.
+    ana.wait_shown(0, "linked to bia");
     (ana, bia)
 }
 

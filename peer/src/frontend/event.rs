@@ -168,6 +168,8 @@ pub(crate) enum Info {
         /// That is nothing.
         empty: bool,
     },
+    /// Its account is made.
+    Registered,
     /// Its account is open to plaintext clients, or closed.
     PlaintextSet {
         /// It is open.

@@ -66,6 +66,8 @@ pub(crate) struct Setup {
     pub(crate) token: Option<Token>,
     /// Begin by asking for the password of a new account.
     pub(crate) register: bool,
+    /// The peer makes the account by itself, with the password that was given.
+    pub(crate) registering: bool,
     /// Where typed paths begin.
     pub(crate) paths: Paths,
 }
@@ -278,6 +280,9 @@ impl Session {
             }
             Notice::LoggedIn { user, .. } => {
                 self.setup.me = user.clone();
+                if std::mem::take(&mut self.setup.registering) {
+                    self.show(Event::Info(Info::Registered));
+                }
                 if self.setup.terminal && !self.logged_in {
                     self.ask_quietly(Request::Rooms { prefix: String::new() });
                     self.ask_quietly(Request::Peers { prefix: String::new() });
@@ -547,6 +552,7 @@ impl Session {
     fn enter(&mut self, name: Name, password: PasswordHash, register: bool) {
         let token = self.setup.token.clone();
         let credentials = Credentials { name, password: Some(password), register, token };
+        self.setup.registering = register;
         let request = if register { Request::Register(credentials) } else { Request::Login(credentials) };
         self.ask(request, Then::Nothing);
     }

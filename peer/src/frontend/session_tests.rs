@@ -27,7 +27,17 @@ fn host_refused() -> Event {
 
 fn setup(terminal: bool, tracker: bool) -> Setup {
     let paths = Paths { start: "/srv".into(), home: Some("/home/ana".into()) };
-    Setup { terminal, json: !terminal, me: name("ana"), tracker, password: None, token: None, register: false, paths }
+    Setup {
+        terminal,
+        json: !terminal,
+        me: name("ana"),
+        tracker,
+        password: None,
+        token: None,
+        register: false,
+        registering: false,
+        paths,
+    }
 }
 
 /// A session, and what it does in words.
@@ -310,6 +320,22 @@ fn a_new_password_is_asked_for_twice_and_an_old_one_once() {
     let skipped = terminal.line("");
     assert_eq!(skipped.last().map(String::as_str), Some("next"));
     assert!(skipped[0].starts_with("info: no password"), "{skipped:?}");
+}
+
+#[test]
+fn that_an_account_is_made_is_told_once_and_a_mere_login_not() {
+    let told = |played: &mut Played| {
+        let logged_in = Notice::LoggedIn { user: name("ana"), tracker: "t:6060".to_owned() };
+        played.notice(logged_in).iter().any(|effect| effect == "info: your account is made")
+    };
+    let mut pipe = Played::new(Setup { registering: true, ..setup(false, true) });
+    assert_eq!((told(&mut pipe), told(&mut pipe)), (true, false), "it logs in again after a while");
+    pipe.session.setup.password = Some(PasswordHash::of("x"));
+    pipe.line("/register bia");
+    assert_eq!((told(&mut pipe), told(&mut pipe)), (true, false));
+    pipe.line("/register bia");
+    pipe.line("/login");
+    assert!(!told(&mut pipe), "the account was there already");
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub(crate) fn run(
     record: Option<&Path>,
     language: Language,
 ) -> Result<u8, Failed> {
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failed::of(language))?;
     let thresholds = arguments.thresholds(language).map_err(|sentence| Failed { sentence, code: EXIT_USAGE })?;
     let start = Start {
         limits: Limits::DEFAULT,
@@ -90,7 +90,8 @@ pub(crate) fn run(
     };
     let display = Display::new(io::stdout(), face, &target, thresholds, language);
 
-    let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1, queued_bytes_max: 1 })?;
+    let mut reactor = Reactor::new(Options { connections_max: 1, out_bytes_max: 1, queued_bytes_max: 1 })
+        .map_err(Failed::of(language))?;
     let (told, shown) = sync_channel(WAITING_MAX);
     let (mails, wanted) = channel();
     let monitor = reactor.add(Node {
@@ -119,7 +120,7 @@ pub(crate) fn run(
         mailer.start(wanted, monitor.clone());
     }
     let writer = write(display, shown, monitor);
-    reactor.run()?;
+    reactor.run().map_err(Failed::of(language))?;
     drop(reactor);
     let answered = writer
         .join()

@@ -28,14 +28,14 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 pub(crate) use shown::Shown;
 
-/// Why the store can't be used.
+/// The format of the database that this program writes.
+pub(crate) const FORMAT: i64 = schema::VERSION;
+
+/// Why the store can't be used, in short; what a person is told of it is a sentence of the frontend's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// Made by a later version.
-    #[error(
-        "{} was written by a newer papo (format {found}; this one knows {}): start that one, or give this one another \
-         directory with --data", path.display(), schema::VERSION
-    )]
+    #[error("format {found} is newer")]
     Newer {
         /// The database.
         path: PathBuf,
@@ -43,10 +43,10 @@ pub(crate) enum StoreError {
         found: i64,
     },
     /// Another program's.
-    #[error("{} is not a database of papo: give papo another directory with --data", .0.display())]
+    #[error("not papo's")]
     Foreign(PathBuf),
     /// Its content can't be right.
-    #[error("{} is damaged ({reason}): put back a copy of it, or give another directory with --data", path.display())]
+    #[error("damaged: {reason}")]
     Corrupt {
         /// The database.
         path: PathBuf,
@@ -54,10 +54,10 @@ pub(crate) enum StoreError {
         reason: String,
     },
     /// Its disk is full.
-    #[error("the disk of {} is full: make room there, and start again; what was confirmed is kept", .0.display())]
+    #[error("disk full")]
     Full(PathBuf),
     /// It can't be read or written.
-    #[error("{} can't be used: {reason}", path.display())]
+    #[error("{reason}")]
     Unusable {
         /// The file.
         path: PathBuf,

@@ -20,6 +20,7 @@ use papo_proto::{
 };
 
 use super::{PeerStore, Shown, StoreError};
+use crate::frontend::sentences::{self, Language};
 
 const LOG: u64 = u64::MAX - 4;
 
@@ -348,7 +349,8 @@ fn a_database_that_is_not_understood_is_left_as_it_is() {
         let path = directory.path().join("peer.sqlite");
         spoil(&path);
         let before = fs::read(&path).expect("reads");
-        let error = PeerStore::open(directory.path(), || LOG).expect_err("refused").to_string();
+        let error = PeerStore::open(directory.path(), || LOG).expect_err("refused");
+        let error = sentences::broken(Language::En, &error.into());
         assert!(error.contains(sentence) && error.contains("peer.sqlite") && !error.contains('\n'), "{error}");
         assert_eq!(fs::read(&path).expect("reads"), before, "{sentence}");
     }

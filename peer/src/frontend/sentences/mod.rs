@@ -18,11 +18,12 @@
 //! answered with, the log, panics, the system's own errors, the names of commands and of JSON's fields, events and
 //! codes. The `text` of a notice or an error in JSON is a sentence.
 //!
-//! - [`starting`]: before anything else works; [`notices`], [`problems`], [`input`]: what happened, what could not be
+//! - [`starting`], [`mod@broken`]: before anything else works, and where it can't; [`notices`], [`problems`], [`input`]: what happened, what could not be
 //!   done, what was not understood; [`reasons`]: why, in a few words.
 //! - [`people`], [`rooms`], [`files`], [`latency`]: what these are about.
 //! - [`help`] is about commands.
 
+mod broken;
 #[cfg(test)]
 pub(crate) mod every;
 pub(crate) mod files;
@@ -41,6 +42,7 @@ mod tests;
 
 use papo_proto::{names::Name, peer::interface::Target};
 
+pub(crate) use broken::{Broken, broken, usage_error};
 pub(crate) use input::{mistake, trouble, yes_or_no, yes_or_no_prompt};
 pub(crate) use language::{Language, say};
 pub(crate) use notices::{counters, info, note, stopped, trackers};

@@ -203,6 +203,7 @@ pub(crate) fn info(language: Language, info: &Info) -> Vec<String> {
             "your profile stands; others see it with /whois",
             "Seu perfil está guardado; os outros o veem com /whois"
         ),
+        Info::Registered => say!(language, "your account is made", "Usuário registrado com sucesso."),
         Info::PlaintextSet { open: true } => say!(
             language,
             "your account is open to old clients now, which log in without encryption",

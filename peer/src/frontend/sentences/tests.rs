@@ -16,7 +16,8 @@ use papo_proto::{
         transfer::Reason,
     },
 };
-use papo_runtime_mio::Stats;
+use papo_runtime_mio::{Fatal, Stats, data_dir::DataDirError};
+use papo_tracker::{settings::SettingsError, store::DatabaseError};
 
 use super::{
     every::{HOSTILE, REFUSALS, every_info, every_mistake, every_note, every_problem, every_trouble, name},
@@ -24,13 +25,14 @@ use super::{
     *,
 };
 use crate::{
-    args::Transfer,
+    args::{BadAddress, Transfer, UsageError},
     frontend::{
         commands::{Mistake, Verb},
-        event::Trouble,
+        event::{Info, Trouble},
         progress::{Label, Moving, Summary},
     },
     monitor::statistics::Statistics,
+    store::StoreError,
 };
 
 /// Every sentence that there is, with what it is about.
@@ -42,9 +44,14 @@ fn everything(language: Language) -> Vec<(String, String)> {
     all.extend(every_mistake().iter().map(|one| about(one, mistake(language, one))));
     all.extend(every_trouble().iter().map(|one| about(one, trouble(language, one))));
     all.extend(every_info().iter().flat_map(|one| info(language, one).into_iter().map(move |line| about(one, line))));
-    let others =
-        [people_and_rooms(language), of_latency(language), starting_and_standing(language), of_files(language)]
-            .concat();
+    let others = [
+        people_and_rooms(language),
+        of_latency(language),
+        starting_and_standing(language),
+        of_what_broke(language),
+        of_files(language),
+    ];
+    let others = others.concat();
     all.extend(others.into_iter().enumerate().map(|(number, sentence)| (number.to_string(), sentence)));
     all
 }
@@ -165,6 +172,65 @@ fn starting_and_standing(language: Language) -> Vec<String> {
     all
 }
 
+fn of_what_broke(language: Language) -> Vec<String> {
+    let path = || std::path::PathBuf::from("/home/ana");
+    let system = || std::io::Error::other("os 13");
+    let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let (why, found) = (|| "os 13".to_owned(), 9);
+    let of_store = || {
+        [
+            StoreError::Newer { path: path(), found },
+            StoreError::Foreign(path()),
+            StoreError::Corrupt { path: path(), reason: why() },
+            StoreError::Full(path()),
+            StoreError::Unusable { path: path(), reason: why() },
+        ]
+    };
+    let of_tracker = [
+        DatabaseError::Unusable { path: path(), error: "os 13".into() },
+        DatabaseError::Full { path: path() },
+        DatabaseError::Newer { path: path(), version: 9 },
+        DatabaseError::Corrupt { path: path(), what: why() },
+        DatabaseError::NotOurs { path: path() },
+    ];
+    let of_data = || {
+        [
+            DataDirError::Unusable { path: path(), error: system() },
+            DataDirError::Locked { path: path() },
+            DataDirError::BadSecret { path: path() },
+            DataDirError::OpenSecret { path: path() },
+        ]
+    };
+    let mut things = vec![Broken::System(system())];
+    things.extend(of_store().map(Broken::Store));
+    things.extend(of_store().map(|error| Broken::Reactor(Fatal::Commit(error.into()))));
+    things.extend(of_tracker.map(|error| Broken::Tracker(error.into())));
+    things.extend(of_data().map(|error| Broken::Tracker(error.into())));
+    things.extend(of_data().map(Broken::DataDir));
+    let rest = [
+        Fatal::Commit(DatabaseError::Full { path: path() }.into()),
+        Fatal::Commit("os 13".into()),
+        Fatal::Record { path: path(), error: full() },
+        Fatal::Record { path: path(), error: system() },
+        Fatal::System(system()),
+    ];
+    things.extend(rest.map(Broken::Reactor));
+    let usage = [
+        UsageError::Tracker { path: path(), why: BadAddress::Port },
+        UsageError::EmptyPassword,
+        UsageError::BadToken { max: 9 },
+        UsageError::TwoTrackers,
+        UsageError::NothingToRegisterAt,
+        UsageError::Settings(SettingsError::Config { path: path(), why: why() }),
+        UsageError::Settings(SettingsError::NoHome),
+        UsageError::Settings(SettingsError::Secret { path: path(), error: system() }),
+        UsageError::Settings(SettingsError::SecretLines { path: path() }),
+        UsageError::Settings(SettingsError::SecretTooLong { path: path() }),
+    ];
+    let things = things.iter().map(|thing| broken(language, thing));
+    things.chain(usage.iter().map(|error| usage_error(language, error))).collect()
+}
+
 fn of_files(language: Language) -> Vec<String> {
     let (user, path) = (name("bia"), std::path::Path::new("/home/ana"));
     let moved = Some((4_000_000, std::time::Duration::from_secs(2)));
@@ -217,7 +283,7 @@ fn of_files(language: Language) -> Vec<String> {
 
 /// What a sentence must have in either language: names, numbers, commands, options, what is quoted.
 fn facts(sentence: &str) -> Vec<String> {
-    let names = ["ana", "bia", "xadrez", "casas", "Ctrl-C", "Ctrl-D", "UDP", "UTF-8", "papo-tracker"];
+    let names = ["ana", "bia", "xadrez", "casas", "Ctrl-C", "Ctrl-D", "UDP", "UTF-8", "papo-tracker", "/home/ana"];
     let mut facts = Vec::new();
     for word in sentence.split([' ', '|', '[', ']']) {
         // A comma is a sign before decimals.
@@ -316,6 +382,7 @@ fn the_older_systems_sentences_are_theirs_to_the_letter() {
         (event(RoomEvent::Deleted, &me), "Sala 'R' deletada com sucesso."),
         (event(RoomEvent::Joined, &bia), "*** X entrou na sala."),
         (event(RoomEvent::Left, &bia), "*** X saiu da sala."),
+        (info(pt, &Info::Registered).concat(), "Usuário registrado com sucesso."),
         (logged_in(pt, &me, &tracker), "Login realizado com sucesso."),
         (failed(Failure::BadCredentials), "Credenciais inválidas."),
         (failed(Failure::NameTaken), "Usuário já existe."),
