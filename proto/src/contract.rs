@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::{
     disk::{Answer, Ask, BLOCK_BYTES_MAX, NOTE_BYTES_MAX},
     machine::{
-        Action, DATAGRAM_BYTES_MAX, Event, PasswordCheck, PasswordOutcome, RECEIVED_BYTES_MAX, RequestId, Seq,
+        Action, Closed, DATAGRAM_BYTES_MAX, Event, PasswordCheck, PasswordOutcome, RECEIVED_BYTES_MAX, RequestId, Seq,
         WRITABLE_BYTES_MAX,
     },
     time::Time,
@@ -124,6 +124,8 @@ pub struct Contract {
     now: Time,
     asked: BTreeMap<u64, Asked>,
     standing: BTreeMap<u64, Standing>,
+    /// The connection whose other end has ended just now, in order: it may still be answered.
+    ended: Option<u64>,
     /// The last id of the driver's, and the highest of the machine's.
     accepted: u64,
     minted: u64,
@@ -143,6 +145,7 @@ impl Contract {
         if now < self.now {
             return Err(Breach::TimeBackwards);
         }
+        self.ended = None;
         match event {
             Event::Listening { listener, .. } => {
                 self.take_answer(listener.0, &[Asked::Listener])?;
@@ -189,9 +192,10 @@ impl Contract {
                     return Err(Breach::NotAsked(conn.0));
                 }
             }
-            Event::Closed { conn, .. } => {
+            Event::Closed { conn, reason } => {
                 self.connection(conn.0)?;
                 self.standing.remove(&conn.0);
+                self.ended = (*reason == Closed::End).then_some(conn.0);
             }
             Event::Committed(seq) => {
                 if *seq <= self.durable || *seq > self.committed {
@@ -225,6 +229,7 @@ impl Contract {
         match action {
             Action::Listen { listener, .. } => self.ask(listener.0, Asked::Listener),
             Action::Connect { conn, .. } => self.ask(conn.0, Asked::Dial),
+            Action::Send { conn, .. } if self.ended == Some(conn.0) => Ok(()),
             Action::Send { conn, .. } | Action::Reading(conn, _) => self.connection(conn.0).map(|_| ()),
             Action::Close { id, .. } => self.close(*id),
             Action::WantWrite(conn) => {
@@ -513,6 +518,19 @@ mod tests {
         assert_eq!(contract.check_action(&send(2)), Err(Breach::NoConnection(2)), "it was closed");
         assert_eq!(contract.check_event(Time::ZERO, &received(2, 1)), Err(Breach::NoConnection(2)));
         assert_eq!(contract.check_event(Time::ZERO, &opened(3, None)), Err(Breach::NotAsked(3)));
+    }
+
+    #[test]
+    fn whoever_ends_in_order_may_be_answered_by_the_same_event_and_no_later() {
+        let closed = |reason| Heard::Closed { conn: ConnId(2), reason };
+        let send = Done::Send { conn: ConnId(2), range: 0..0 };
+        for (reason, allowed) in [(Closed::End, true), (Closed::Reset, false), (Closed::Lost, false)] {
+            let mut contract = contract();
+            assert_eq!(contract.check_event(Time::ZERO, &closed(reason)), Ok(()));
+            assert_eq!(contract.check_action(&send).is_ok(), allowed, "{reason:?}");
+            assert_eq!(contract.check_event(Time::ZERO, &Heard::Due), Ok(()));
+            assert_eq!(contract.check_action(&send), Err(Breach::NoConnection(2)));
+        }
     }
 
     #[test]

@@ -214,6 +214,10 @@ limits! {
     plaintext_pushes_max: usize = 64;
     /// Plaintext clients that are dialled at once, to see whether they are there.
     plaintext_dials_max: usize = 64;
+    /// Those who registered by a line; past it, whoever was seen longest ago gives way.
+    plaintext_rows_max: usize = 1_024;
+    /// The same, from one address (an IPv6 network of 64 bits counts as one).
+    plaintext_rows_per_source_max: usize = 64;
     /// How long whoever was dialled may take to answer.
     plaintext_answer_ms_max: u64 = 3_000;
     /// Clients of a relay.

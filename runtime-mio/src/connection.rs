@@ -139,6 +139,11 @@ impl Connection {
         self.phase == Phase::Open && self.wants_write && self.writable && self.out.is_empty() && !self.broken
     }
 
+    /// Whether the other end is done, and the machine knows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended && self.phase == Phase::Open
+    }
+
     pub(crate) fn queued(&self) -> usize {
         self.out.len()
     }

@@ -265,6 +265,7 @@ impl Reactor {
                 }
                 let mut host = Host { sockets: &mut self.sockets, workers: &mut self.workers };
                 self.nodes[node].handle(self.clock.now(), event, &mut host)?;
+                self.sockets.let_go(key);
             }
             self.sockets.rest(key);
         }

@@ -523,14 +523,27 @@ impl Sockets {
                 Step::Tell(node, Event::Received { conn, bytes: Cow::Borrowed(&buffer[..length]) })
             }
             ReadOutcome::Ended(reason) => {
-                // The other end may have ended only its own direction: it still gets what was said to it.
-                if reason == Closed::End && connection.queued() > 0 && connection.close() {
-                    self.begin_closing(key);
-                } else {
+                // The other end may have ended only its own direction: it still gets what was said to it, and what is
+                // said of its end.
+                if reason != Closed::End {
                     self.remove(key);
                 }
                 Step::Tell(node, Event::Closed { conn, reason })
             }
+        }
+    }
+
+    /// The machine has heard of what the last step told: a connection that has ended is written what is left to write,
+    /// and gone.
+    pub(crate) fn let_go(&mut self, key: usize) {
+        let Some(Socket { kind: Kind::Connection(connection), .. }) = self.slab.get_mut(key) else { return };
+        if !connection.is_over() {
+            return;
+        }
+        if connection.queued() > 0 && connection.close() {
+            self.begin_closing(key);
+        } else {
+            self.remove(key);
         }
     }
 

@@ -233,6 +233,20 @@ fn a_client_that_ends_its_own_direction_still_hears_what_was_said_to_it() {
 }
 
 #[test]
+fn a_client_that_ends_its_own_direction_hears_what_is_said_to_its_end() {
+    let (running, [puppet]) = run(OPTIONS, [Habits { farewell: Some("goodbye".to_owned()), ..Habits::default() }]);
+    let (_, address) = puppet.listen();
+    let mut client = client(address);
+    client.write_all(b"x").expect("it reads");
+    client.shutdown(Shutdown::Write).expect("it is open");
+    let mut all = String::new();
+    client.read_to_string(&mut all).expect("an end, and no reset");
+    assert_eq!(all, "goodbye");
+    puppet.stop();
+    finish(running);
+}
+
+#[test]
 fn a_dial_that_cannot_be_is_refused_with_its_reason() {
     let (running, [puppet]) = run(OPTIONS, [Habits::default()]);
     let silent = TcpListener::bind(any_port()).and_then(|listener| listener.local_addr()).expect("a free port");

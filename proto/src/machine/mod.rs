@@ -34,6 +34,8 @@
 //! - A datagram is whole, or it does not arrive; it may arrive twice, late, or never. One that cannot be sent is dropped;
 //!   where the network says that nobody hears at an address, `Undeliverable` may tell so.
 //! - After [`Action::Close`] nothing more arrives for that id, not even `Closed`.
+//! - Who has ended only its own direction ([`Closed::End`]) still gets what was said to it, and what the machine sends
+//!   in answer to that very event.
 //! - A connection has one queue of bytes to write, so the order of sends is the order on the wire. A send that takes
 //!   the queue past `out_bytes_max` closes the connection ([`Closed::SlowReader`]).
 //! - [`Action::Commit`]s become durable in order; `Committed` names the last that is. A commit that fails ends the

@@ -5,6 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use super::{
     Notice,
     machine::{Out, Timer, Tracker},
+    plaintext::Whom,
     session::{Phase, STRIKES_MAX, Session, Speech},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     time::Time,
     wire::{
         codec::Wire as _,
-        tracker::{FromTracker, Goodbye, RoomEvent, ToTracker},
+        tracker::{Dialect, FromTracker, Goodbye, RoomEvent, ToTracker},
     },
 };
 
@@ -40,9 +41,14 @@ impl Tracker {
             if session.is_ending() || session.is_blocked(now, &self.limits) {
                 break;
             }
-            let is_native = session.is_native();
+            let dialect = session.dialect();
             let said = self.said;
-            match if is_native { self.hear_message(now, conn, out) } else { self.hear_object(now, conn, out) } {
+            let heard = match dialect {
+                Dialect::Papo => self.hear_message(now, conn, out),
+                Dialect::Json => self.hear_object(now, conn, out),
+                Dialect::Line => self.hear_line(now, conn, out),
+            };
+            match heard {
                 Ok(Heard::Nothing) => break,
                 Ok(Heard::Greeting) => continue,
                 Ok(Heard::Message) => {}
@@ -111,9 +117,10 @@ impl Tracker {
         let Some(session) = self.sessions.get(&conn) else { return };
         match &session.phase {
             Phase::Handshake => self.cut(now, conn, Fault::HandshakeTimeout, out),
+            Phase::Anonymous { .. } if session.dialect() == Dialect::Line => self.on_line(now, conn, out),
             Phase::Anonymous { .. } if session.logged_out => self.end(conn, Some(Goodbye::Quit)),
             Phase::Anonymous { .. } => self.cut(now, conn, Fault::LoginTimeout, out),
-            Phase::LoggedIn(_) if !session.is_native() => self.request_probe(now, conn, out),
+            Phase::LoggedIn(_) if !session.is_native() => self.request_probe(now, Whom::Session(conn), out),
             Phase::LoggedIn(_) => self.on_silence(now, conn, out),
             Phase::Checking { .. } | Phase::Ending => {}
         }
@@ -244,7 +251,7 @@ impl Tracker {
         }
         // Before login there is a deadline for everything; what is not read cannot be late.
         let has_begun = bytes > 0 && (session.name().is_some() || !session.is_native());
-        let is_awaited = has_begun && !session.is_blocked(now, &self.limits);
+        let is_awaited = has_begun && !session.is_ending() && !session.is_blocked(now, &self.limits);
         if !is_awaited {
             self.timers.clear(Timer::Frame(conn));
         } else if progressed || self.timers.at(Timer::Frame(conn)).is_none() {
@@ -258,7 +265,7 @@ impl Tracker {
 
     /// A blocked session with unread bytes is not read; any other is.
     fn set_reading(&mut self, now: Time, conn: ConnId, out: &mut Out) {
-        let Some(session) = self.sessions.get_mut(&conn) else { return };
+        let Some(session) = self.sessions.get_mut(&conn).filter(|session| !session.is_ending()) else { return };
         let blocked = session.is_blocked(now, &self.limits);
         let reading = if blocked { session.reading && session.buffered() == 0 } else { true };
         if reading != session.reading {

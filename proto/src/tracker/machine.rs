@@ -18,7 +18,7 @@ use super::{
     change::{Change, Verifier},
     directory::Directory,
     passwords::Passwords,
-    plaintext::Plaintext,
+    plaintext::{Plaintext, Whom},
     session::{Session, Speech},
     speaking::Said,
 };
@@ -33,7 +33,7 @@ use crate::{
     rng::{Seed, Stream},
     time::{Time, Wall},
     timers::Timers,
-    wire::tracker::Goodbye,
+    wire::tracker::{Dialect, Goodbye},
 };
 
 /// The tracker's outbox.
@@ -55,6 +55,8 @@ pub(super) enum Timer {
     Spaced(ConnId),
     /// Whoever was dialled has answered by then.
     Probe(ConnId),
+    /// It is time to see whether someone who registered by a line is there.
+    Row(SocketAddr),
 }
 
 /// The tracker. See [`crate::tracker`].
@@ -174,6 +176,7 @@ impl Machine for Tracker {
                         Timer::Frame(conn) => self.cut(now, conn, Fault::FrameTimeout, out),
                         Timer::Spaced(conn) => self.write_objects(now, conn, out),
                         Timer::Probe(conn) => self.on_probe_timeout(now, conn, out),
+                        Timer::Row(at) => self.request_probe(now, Whom::Row(at), out),
                     }
                 }
             }
@@ -221,7 +224,7 @@ impl Tracker {
 
     fn on_opened(&mut self, now: Time, conn: ConnId, listener: Option<ListenerId>, remote: SocketAddr, out: &mut Out) {
         if listener.is_none() {
-            return self.on_probe_opened(conn, out);
+            return self.on_probe_opened(now, conn, out);
         }
         if self.stopping {
             return out.close(conn, CloseHow::Abort);
@@ -263,6 +266,11 @@ impl Tracker {
                 channel.handle_bytes(bytes);
             }
             Speech::Json(objects) => objects.handle_bytes(bytes),
+            Speech::Line(line) => {
+                if line.push(bytes).is_err() {
+                    return self.cut(now, conn, Fault::FrameTooLong, out);
+                }
+            }
         }
         self.note_seen(now, conn);
         self.runnable.insert(conn);
@@ -282,12 +290,16 @@ impl Tracker {
     }
 
     fn on_closed(&mut self, now: Time, conn: ConnId, reason: Closed, out: &mut Out) {
+        if reason == Closed::End {
+            self.on_line_ended(now, conn, out);
+        }
         let Some(session) = self.drop_session(now, conn, out) else { return self.on_probe_ended(now, conn, out) };
         let fault = match reason {
             Closed::SlowReader => Fault::SlowReader,
             Closed::End | Closed::Reset | Closed::Lost => Fault::Cut,
         };
-        if session.spoke && !session.is_ending() {
+        // Whoever says one line may end behind it.
+        if session.spoke && !session.is_ending() && session.dialect() != Dialect::Line {
             self.blame(session.ip(), fault, out);
         }
     }
@@ -307,7 +319,7 @@ impl Tracker {
             }
             let is_established = match &session.speech {
                 Speech::Papo(channel) => channel.is_established(),
-                Speech::Json(_) => true,
+                Speech::Json(_) | Speech::Line(_) => true,
             };
             if is_established {
                 self.end(conn, Some(Goodbye::Quit));

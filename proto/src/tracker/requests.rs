@@ -20,7 +20,8 @@ use crate::{
     wire::{
         codec::{List, Wire},
         tracker::{
-            Contact, Failure, FromTracker, PAGE_ROWS_MAX, PeerRow, Prefix, RoomRow, Status, StatusText, ToTracker,
+            Contact, Failure, FromTracker, PAGE_ROWS_MAX, PeerRow, Prefix, Profile, RoomRow, Status, StatusText,
+            ToTracker,
         },
     },
 };
@@ -51,6 +52,12 @@ impl Tracker {
                 return self.list_rooms(conn, request, &prefix, after.as_ref());
             }
             ToTracker::WhoisName { request, name } => {
+                let loopback = self.sessions.get(&conn).is_some_and(Session::is_loopback);
+                if let Some(contact) = self.row_contact_named(now, &name, loopback) {
+                    let profile = Profile::default();
+                    let whois = FromTracker::Whois { request, contact, profile, plaintext: true };
+                    return self.answer(conn, &whois);
+                }
                 let found = self.directory.account(&name);
                 return self.answer_whois(now, conn, request, found.map(|account| account.name.clone()));
             }
@@ -120,7 +127,11 @@ impl Tracker {
             let room = account.rooms().last().and_then(|id| self.directory.room(id));
             Some(PeerRow { contact: Contact { endpoints, ..contact }, room: room.map(|room| room.name().clone()) })
         });
-        let (rows, more) = fill(rows);
+        let mut rows = rows.take(PAGE_ROWS_MAX + 1).collect::<Vec<_>>();
+        let lines = self.row_contacts(now, &prefix, after, loopback).take(PAGE_ROWS_MAX + 1);
+        rows.extend(lines.map(|(_, contact)| PeerRow { contact, room: None }));
+        rows.sort_by(|one, other| one.contact.name.cmp(&other.contact.name));
+        let (rows, more) = fill(rows.into_iter());
         self.answer(conn, &FromTracker::Peers { request, rows, more });
     }
 

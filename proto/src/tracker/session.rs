@@ -35,6 +35,7 @@ use crate::{
     identity::Key,
     limits::Limits,
     names::Name,
+    plaintext::line::LineStream,
     time::Time,
     wire::{room::RoomId, tracker::Dialect},
 };
@@ -82,6 +83,8 @@ pub enum Speech {
     Papo(Channel),
     /// Objects in plain text.
     Json(Objects),
+    /// A line in plain text.
+    Line(LineStream),
 }
 
 /// One connection.
@@ -175,6 +178,7 @@ impl Session {
         match &self.speech {
             Speech::Papo(_) => Dialect::Papo,
             Speech::Json(_) => Dialect::Json,
+            Speech::Line(_) => Dialect::Line,
         }
     }
 
@@ -194,7 +198,7 @@ impl Session {
     #[must_use]
     pub const fn is_present(&self) -> bool {
         match &self.speech {
-            Speech::Papo(_) => true,
+            Speech::Papo(_) | Speech::Line(_) => true,
             Speech::Json(objects) => !objects.is_lost,
         }
     }
@@ -205,6 +209,7 @@ impl Session {
         match &self.speech {
             Speech::Papo(channel) => channel.buffered(),
             Speech::Json(objects) => objects.buffered(),
+            Speech::Line(line) => line.buffered(),
         }
     }
 
@@ -214,6 +219,7 @@ impl Session {
         match &self.speech {
             Speech::Papo(_) => matches!(self.phase, Phase::Checking { .. }),
             Speech::Json(objects) => objects.is_checking,
+            Speech::Line(_) => false,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
     wire::{
         codec::Wire as _,
         room::RoomId,
-        tracker::{Dialect, Failure, FromTracker, Goodbye},
+        tracker::{Failure, FromTracker, Goodbye},
     },
 };
 
@@ -66,22 +66,23 @@ impl Tracker {
     /// Says an encoded message, to whoever speaks that protocol.
     pub(super) fn say_bytes(&mut self, conn: ConnId, bytes: Arc<[u8]>, answers: bool) {
         debug_assert!(bytes.len() <= MESSAGE_BYTES_MAX, "a message fits its frame");
-        if self.hold(conn, Dialect::Papo, bytes.len()) {
+        if self.hold(conn, true, bytes.len()) {
             self.durable.say(Said::Message { conn, bytes, answers });
         }
     }
 
-    /// Says an object in plain text, to whoever speaks that: a push about a room, or else the answer to a request.
+    /// Says an object, or rows, in plain text, to whoever speaks that: a push about a room, or else the answer to a
+    /// request.
     pub(super) fn say_object(&mut self, conn: ConnId, object: String, about: Option<RoomId>) {
-        if self.hold(conn, Dialect::Json, object.len()) {
+        if self.hold(conn, false, object.len()) {
             self.durable.say(Said::Object { conn, object, about });
         }
     }
 
     /// Counts what is to be said, if it can be.
-    fn hold(&mut self, conn: ConnId, dialect: Dialect, bytes: usize) -> bool {
+    fn hold(&mut self, conn: ConnId, is_native: bool, bytes: usize) -> bool {
         let Some(session) = self.sessions.get_mut(&conn) else { return false };
-        if session.is_ending() || self.doomed.contains_key(&conn) || session.dialect() != dialect {
+        if session.is_ending() || self.doomed.contains_key(&conn) || session.is_native() != is_native {
             return false;
         }
         self.said += 1;
@@ -142,8 +143,9 @@ impl Tracker {
                 Said::Object { conn, object, about } => {
                     let Some(session) = self.sessions.get_mut(&conn) else { continue };
                     session.held_bytes -= object.len();
-                    if let Some(objects) = session.objects() {
-                        objects.say(object, about, self.limits.plaintext_pushes_max);
+                    match session.objects() {
+                        Some(objects) => objects.say(object, about, self.limits.plaintext_pushes_max),
+                        None => out.send(conn, object.as_bytes()),
                     }
                     self.write_objects(now, conn, out);
                 }

@@ -53,6 +53,8 @@ pub(crate) struct Habits {
     pub(crate) tick_ms: Option<u64>,
     /// Says these bytes on each connection that opens, after a commit.
     pub(crate) greeting: Option<String>,
+    /// Says these bytes to each connection that ends.
+    pub(crate) farewell: Option<String>,
 }
 
 /// What a test asks of it.
@@ -144,6 +146,9 @@ impl Machine for Marionette {
                     out.send(conn, self.habits.greeting.as_deref().unwrap_or_default().as_bytes());
                 }
                 self.greeted.retain(|(held, _)| held > seq);
+            }
+            Event::Closed { conn, reason: Closed::End } if self.habits.farewell.is_some() => {
+                out.send(*conn, self.habits.farewell.as_deref().unwrap_or_default().as_bytes());
             }
             Event::Writable { conn, bytes } if self.habits.bulk_bytes > self.bulk_sent => {
                 let size = (*bytes).min(self.habits.bulk_bytes - self.bulk_sent);

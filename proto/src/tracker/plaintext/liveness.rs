@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Whoever is lost is out of its rooms and not listed, and is asked again each time; when it answers, it is listed
-//! again. Nobody can aim this at a third party: only the address is dialled that the connection came from, or from
+//! again. Those who registered by a line are there when they let themselves be dialled, and are asked nothing. Nobody can aim this at a third party: only the address is dialled that the connection came from, or from
 //! loopback also another one of this host, at ports that a person may listen on, and never the tracker itself.
 
 use std::{
@@ -30,23 +30,32 @@ use crate::{
 /// The longest answer that is of interest, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024;
 
+/// Whom the tracker wants to know to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in super::super) enum Whom {
+    /// The client of a session.
+    Session(ConnId),
+    /// Whoever registered by a line, as listening there.
+    Row(SocketAddr),
+}
+
 /// Who is being dialled, and who waits for it.
 ///
-/// Invariant: a session waits or is dialled once.
+/// Invariant: each waits or is dialled once.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
-    waiting: VecDeque<ConnId>,
-    /// By the connection that was dialled: whose it is, and what it said.
-    dialled: BTreeMap<ConnId, (ConnId, ObjectStream)>,
-    /// The sessions that wait or are dialled.
-    of: BTreeSet<ConnId>,
+    waiting: VecDeque<Whom>,
+    /// By the connection that was dialled: who it is, and what it said.
+    dialled: BTreeMap<ConnId, (Whom, ObjectStream)>,
+    /// Those who wait or are dialled.
+    of: BTreeSet<Whom>,
 }
 
 impl Probes {
-    /// A session is gone; if it is dialled just now, what comes of that is nobody's.
-    pub(super) fn forget(&mut self, session: ConnId) {
-        if self.of.remove(&session) {
-            self.waiting.retain(|&waiting| waiting != session);
+    /// Someone is gone; if he is dialled just now, what comes of that is nobody's.
+    pub(super) fn forget(&mut self, whom: Whom) {
+        if self.of.remove(&whom) {
+            self.waiting.retain(|&waiting| waiting != whom);
         }
     }
 }
@@ -63,36 +72,46 @@ impl Tracker {
         (!is_own).then_some(endpoint)
     }
 
-    /// It is time to see whether a session's client is there.
-    pub(in super::super) fn request_probe(&mut self, now: Time, conn: ConnId, out: &mut Out) {
-        self.timers.set(Timer::Session(conn), now + self.plaintext.ping_interval);
-        if self.plaintext.probes.of.insert(conn) {
-            self.plaintext.probes.waiting.push_back(conn);
+    /// It is time to see whether someone is there.
+    pub(in super::super) fn request_probe(&mut self, now: Time, whom: Whom, out: &mut Out) {
+        if let Whom::Session(conn) = whom {
+            self.timers.set(Timer::Session(conn), now + self.plaintext.ping_interval);
+        }
+        if self.plaintext.probes.of.insert(whom) {
+            self.plaintext.probes.waiting.push_back(whom);
             self.start_probes(now, out);
         }
     }
 
     fn start_probes(&mut self, now: Time, out: &mut Out) {
         while self.plaintext.probes.dialled.len() < self.limits.plaintext_dials_max {
-            let Some(session) = self.plaintext.probes.waiting.pop_front() else { break };
-            let endpoint = self.sessions.get(&session).and_then(|session| session.endpoints.first()).copied();
+            let Some(whom) = self.plaintext.probes.waiting.pop_front() else { break };
+            let endpoint = match whom {
+                Whom::Session(conn) => self.sessions.get(&conn).and_then(|session| session.endpoints.first()).copied(),
+                Whom::Row(at) => self.plaintext.rows.endpoint(at),
+            };
             let Some(address) = endpoint else {
                 // Who cannot be dialled does not answer.
-                self.plaintext.probes.of.remove(&session);
-                self.on_lost(now, session, out);
+                self.plaintext.probes.of.remove(&whom);
+                self.on_probed(now, whom, false, out);
                 continue;
             };
             let conn = self.ids.next_conn();
-            self.plaintext.probes.dialled.insert(conn, (session, ObjectStream::default()));
+            self.plaintext.probes.dialled.insert(conn, (whom, ObjectStream::default()));
             self.timers.set(Timer::Probe(conn), now + ms(self.limits.plaintext_answer_ms_max));
             out.push(Action::Connect { conn, address });
         }
     }
 
     /// Whom the tracker dialled listens.
-    pub(in super::super) fn on_probe_opened(&mut self, conn: ConnId, out: &mut Out) {
-        if self.plaintext.probes.dialled.contains_key(&conn) {
-            out.send(conn, PeerMessage::Ping.encode().as_bytes());
+    pub(in super::super) fn on_probe_opened(&mut self, now: Time, conn: ConnId, out: &mut Out) {
+        match self.plaintext.probes.dialled.get(&conn) {
+            Some((Whom::Session(_), _)) => out.send(conn, PeerMessage::Ping.encode().as_bytes()),
+            Some((Whom::Row(_), _)) => {
+                out.close(conn, CloseHow::Flush);
+                self.finish_probe(now, conn, true, out);
+            }
+            None => {}
         }
     }
 
@@ -121,16 +140,20 @@ impl Tracker {
     }
 
     fn finish_probe(&mut self, now: Time, conn: ConnId, answers: bool, out: &mut Out) {
-        let Some((session, _)) = self.plaintext.probes.dialled.remove(&conn) else { return };
+        let Some((whom, _)) = self.plaintext.probes.dialled.remove(&conn) else { return };
         self.timers.clear(Timer::Probe(conn));
-        if self.plaintext.probes.of.remove(&session) {
-            if answers {
-                self.on_found(now, session);
-            } else {
-                self.on_lost(now, session, out);
-            }
+        if self.plaintext.probes.of.remove(&whom) {
+            self.on_probed(now, whom, answers, out);
         }
         self.start_probes(now, out);
+    }
+
+    fn on_probed(&mut self, now: Time, whom: Whom, answers: bool, out: &mut Out) {
+        match (whom, answers) {
+            (Whom::Session(conn), true) => self.on_found(now, conn),
+            (Whom::Session(conn), false) => self.on_lost(now, conn, out),
+            (Whom::Row(at), answers) => self.on_row_probed(now, at, answers),
+        }
     }
 
     /// A client answered.

@@ -5,16 +5,19 @@
 //! - `objects`: what a connection keeps that speaks JSON objects.
 //! - `requests`: what such a client may ask.
 //! - `rooms`: rooms and people as such a client is told of them.
+//! - `line`: clients that say one line, and `rows`: who registered so.
 //! - `liveness`: dialling clients back, to see whether they are there.
 //! - [`recency`]: who was seen last, for lists that are cut.
 //!
 //! Invariant: nobody is dialled but at the address that he came from, or, from this host, at one of its own.
 
+mod line;
 mod liveness;
 mod objects;
 pub mod recency;
 mod requests;
 mod rooms;
+mod rows;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -27,14 +30,19 @@ use crate::{
     error::Fault,
     limits::ms,
     machine::ConnId,
-    plaintext::json::{reply::Reply, sentence::Problem},
+    plaintext::{
+        json::{reply::Reply, sentence::Problem},
+        line::LineStream,
+    },
     rng::Stream,
     time::Time,
     wire::room::RoomId,
 };
 use liveness::Probes;
+pub(super) use liveness::Whom;
 pub use objects::Objects;
 use recency::Recency;
+use rows::Rows;
 
 /// Nobody is asked more often whether he is there, whatever was told.
 const PING_INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -55,6 +63,7 @@ pub(super) struct Plaintext {
     changed: Recency<RoomId>,
     nonces: Stream,
     probes: Probes,
+    rows: Rows,
 }
 
 impl Plaintext {
@@ -71,6 +80,7 @@ impl Plaintext {
             changed,
             nonces: start.seed.stream("room", 0),
             probes: Probes::default(),
+            rows: Rows::default(),
         }
     }
 
@@ -83,7 +93,7 @@ impl Plaintext {
     pub(super) fn forget(&mut self, conn: ConnId) {
         self.idle.remove(&conn);
         self.seen.remove(conn);
-        self.probes.forget(conn);
+        self.probes.forget(Whom::Session(conn));
     }
 }
 
@@ -99,6 +109,11 @@ impl Tracker {
                 session.speech = Speech::Json(Objects::default());
                 true
             }
+            (true, false, true) => {
+                session.phase = Phase::Anonymous { until: None };
+                session.speech = Speech::Line(LineStream::default());
+                true
+            }
             (false, true, _) => {
                 let from = session.ip();
                 session.phase = Phase::Anonymous { until: None };
@@ -112,7 +127,7 @@ impl Tracker {
                 self.cut(now, conn, Fault::Plaintext, out);
                 false
             }
-            (allowed, false, _) => {
+            (allowed, false, false) => {
                 if allowed {
                     // It was not known before that it speaks papo's own protocol, and may take no longer than others.
                     self.plaintext.idle.remove(&conn);

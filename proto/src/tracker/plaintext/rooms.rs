@@ -116,7 +116,8 @@ impl Tracker {
             let own = own.clone();
             move |conn| !own.contains(conn)
         });
-        own.into_iter().chain(others).filter_map(move |conn| self.peer_row(now, conn, loopback))
+        let logged_in = own.into_iter().chain(others).filter_map(move |conn| self.peer_row(now, conn, loopback));
+        logged_in.chain(self.row_peers(now, loopback))
     }
 
     fn peer_row(&self, now: Time, conn: ConnId, loopback: bool) -> Option<PeerRow> {

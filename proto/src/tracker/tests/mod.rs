@@ -8,6 +8,7 @@ mod limits;
 mod liveness;
 mod login;
 mod plaintext;
+mod plaintext_lines;
 mod plaintext_liveness;
 mod plaintext_rooms;
 mod rooms;
