@@ -279,6 +279,23 @@ fn whoever_joins_dials_all_and_says_who_it_is_50_ms_before_anything_else() {
 }
 
 #[test]
+fn a_known_older_program_is_dialled_by_hand_without_papo_s_preface() {
+    let (mut host, _tracker) = in_a_room();
+    let address = "127.0.0.1:7000".parse().expect("an address");
+    let token = host.ask(Request::Connect { address });
+    let conn = host.open_dialled();
+    assert_eq!((outcome(&host, token), sent(&mut host, conn)), (None, hello("ana")));
+    let token = host.ask(Request::Connect { address });
+    assert_eq!(outcome(&host, token), Some(Problem::AlreadyLinked { user: name("bia") }));
+    for request in [Request::Verify { user: name("bia") }, Request::Ping { user: name("bia") }] {
+        let token = host.ask(request);
+        assert_eq!(outcome(&host, token), Some(Problem::PlaintextOnly { user: name("bia") }));
+    }
+    let token = host.ask(Request::Block { user: name("bia") });
+    assert_eq!((outcome(&host, token), host.closed.contains(&conn)), (None, true));
+}
+
+#[test]
 fn a_newcomer_is_left_to_dial_and_dialled_when_there_is_something_to_say() {
     let (mut host, _tracker) = in_a_room();
     host.pass(10_000);

@@ -312,7 +312,7 @@ impl Peer {
         if self.connecting.len() >= self.limits.dials_max {
             return self.outcome(token, Some(Problem::TooManyRequests));
         }
-        if self.connect_words(now, token, address) {
+        if self.connect_plainly(now, token, address) {
             return;
         }
         self.dial_by_hand(now, token, address, out);
@@ -402,7 +402,11 @@ impl Peer {
         let Some(id) = self.resolve(now, token, &user, Request::Verify { user: user.clone() }) else { return };
         let Some(person) = self.people.find(&id) else { return };
         let Some(key) = person.changed.or(person.pinned) else {
-            return self.outcome(token, Some(Problem::UnknownUser { user }));
+            let problem = match person.takes_objects() {
+                true => Problem::PlaintextOnly { user },
+                false => Problem::UnknownUser { user },
+            };
+            return self.outcome(token, Some(problem));
         };
         let digits = verification_digits(&self.identity.key(), &key);
         self.tell(Notice::Digits { user: person.name.clone(), digits });
@@ -437,6 +441,10 @@ impl Peer {
     }
 
     fn ping(&mut self, now: Time, token: u64, user: &Name) {
+        let plain = self.person_named(user).is_some_and(|id| self.partners.with(&id).is_some());
+        if plain || user.place().is_some() {
+            return self.outcome(token, Some(Problem::PlaintextOnly { user: user.clone() }));
+        }
         let key = self.person_named(user).and_then(|id| self.people.find(&id)?.pinned);
         let Some(conn) = key.and_then(|key| self.links.up(&key)) else {
             return self.outcome(token, Some(Problem::NotLinked { user: user.clone() }));

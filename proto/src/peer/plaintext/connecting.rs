@@ -227,11 +227,12 @@ impl Peer {
     /// Says something over a connection, after the commits so far: words or objects, whatever is spoken there. Whether
     /// there is room for it.
     pub(super) fn say_to_partner(&mut self, conn: ConnId, pieces: Vec<String>) -> bool {
-        let Some(partner) = self.partners.all.get(&conn) else { return false };
+        let Some(partner) = self.partners.all.get_mut(&conn) else { return false };
         let bytes = pieces.iter().map(String::len).sum::<usize>();
         if partner.waiting_bytes() + bytes > self.limits.plaintext_waiting_bytes_max {
             return false;
         }
+        partner.held_bytes += bytes;
         self.said.push(Output::ToPartner(conn, pieces));
         true
     }
@@ -240,6 +241,7 @@ impl Peer {
     pub(in crate::peer) fn release_to_partner(&mut self, conn: ConnId, pieces: Vec<String>) {
         let Some(partner) = self.partners.touch(conn) else { return };
         for piece in pieces {
+            partner.held_bytes -= piece.len();
             match &mut partner.speech {
                 Speech::Objects(objects) => objects.outgoing.push(piece, ()),
                 Speech::Undecided(_) | Speech::Words(_) => partner.words.push(piece),
@@ -260,8 +262,7 @@ impl Peer {
                 out.send(conn, piece.as_bytes());
             }
             let once = matches!(&partner.speech, Speech::Words(words) if words.once);
-            // Nothing that was said waits behind a commit: then more would be touched.
-            let is_written = partner.open && partner.waiting_bytes() == 0 && self.durable.is_quiet();
+            let is_written = partner.open && partner.waiting_bytes() == 0;
             if is_written && (partner.ending || once) {
                 out.close(conn, CloseHow::Flush);
                 if let Some(partner) = self.forget_partner(conn) {

@@ -3,7 +3,7 @@
 //! Whoever joins a room dials everyone there; who is there does not dial whoever comes, but a papo that has something to
 //! say to someone who did not dial does. Names are believed as the tracker lists them, with their addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::partner::{Objects, Partner, Speech};
 use crate::{
@@ -194,6 +194,23 @@ impl Peer {
         let conn = self.dial_partner(address, Partner::dialled(now, address, Speech::Objects(objects)))?;
         self.say_to_partner(conn, vec![PeerMessage::Hello { username: self.me.to_string() }.encode()]);
         Some(conn)
+    }
+
+    /// Dials an address whose program is known to be an older one, without papo's preface. Whether it is known so.
+    pub(in crate::peer) fn connect_plainly(&mut self, now: Time, token: u64, address: SocketAddr) -> bool {
+        let speaks = |person: &Person| person.takes_objects() && person.endpoints.contains(&address);
+        let known = self.people.iter().find(|(id, person)| id.0 == self.realm() && speaks(person));
+        let Some(id) = known.map(|(id, _)| id.clone()).filter(|_| self.allow_plaintext) else {
+            return self.connect_words(now, token, address);
+        };
+        if self.partners.with(&id).is_some() {
+            self.outcome(token, Some(Problem::AlreadyLinked { user: id.1 }));
+        } else if let Some(partner) = self.reach_partner(now, &id).and_then(|conn| self.partners.all.get_mut(&conn)) {
+            partner.asked_by = Some(token);
+        } else {
+            self.outcome(token, Some(Problem::TooManyRequests));
+        }
+        true
     }
 
     /// This peer has come into a room: it dials everyone there who is there with an older program.

@@ -131,6 +131,8 @@ pub struct Partner {
     pub words: Paced,
     /// Whether it stands.
     pub open: bool,
+    /// What was said to it and waits for the disk, in bytes.
+    pub held_bytes: usize,
     /// When it was made.
     pub since: Time,
     /// When something came last.
@@ -160,6 +162,7 @@ impl Partner {
             speech,
             words: Paced::default(),
             open: false,
+            held_bytes: 0,
             since: now,
             heard: now,
             reading: true,
@@ -200,10 +203,11 @@ impl Partner {
     /// How much waits to be written, in bytes.
     #[must_use]
     pub const fn waiting_bytes(&self) -> usize {
-        match &self.speech {
+        let queued = match &self.speech {
             Speech::Objects(objects) => objects.outgoing.waiting_bytes(),
             Speech::Undecided(_) | Speech::Words(_) => self.words.waiting_bytes(),
-        }
+        };
+        self.held_bytes + queued
     }
 
     /// What is to be written now.

@@ -183,8 +183,8 @@ impl Peer {
         self.outcome(token, problem);
     }
 
-    /// Dials an address whose program is known to be an older one, without papo's preface. Whether it is known so.
-    pub(in crate::peer) fn connect_words(&mut self, now: Time, token: u64, address: SocketAddr) -> bool {
+    /// Dials an address whose program is known to be an older one of lines. Whether it is known so.
+    pub(super) fn connect_words(&mut self, now: Time, token: u64, address: SocketAddr) -> bool {
         let name = self.partners.listed.get(&address).cloned();
         if !self.allow_plaintext || (name.is_none() && !self.partners.nearby.has(address)) {
             return false;
