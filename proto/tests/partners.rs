@@ -143,7 +143,8 @@ fn someone_whom_the_tracker_lists_there_talks_in_a_room_and_in_private() {
     let conn = greeted(&mut host);
     host.receive(conn, r#"{"cmd":"MESSAGE","room":"praça","username":"bia","content":"Olá"}"#.as_bytes());
     host.receive(conn, br#"{"cmd":"MESSAGE","room":null,"username":"bia","content":"psst"}"#);
-    let linked = Notice::Peer { what: PeerEvent::Linked, user: name("bia"), address: HERE.parse().ok() };
+    let linked =
+        Notice::Peer { what: PeerEvent::Linked, user: name("bia"), address: HERE.parse().ok(), plaintext: true };
     assert!(host.notices.contains(&linked), "{:?}", host.notices);
     assert_eq!(heard(&mut host), ["bia #praça Olá", "bia private psst"]);
     assert_eq!(say(&mut host, praca(), "oi"), None);
@@ -541,7 +542,7 @@ fn who_calls_out_its_address_is_found_written_to_and_forgotten() {
     let mut host = on_a_lan();
     call(&mut host, 5, "127.0.0.5:7000");
     let (user, address) = (Name::restored("?@127.0.0.5:7000").expect("a place"), "127.0.0.5:7000".parse().ok());
-    let event = |what| Notice::Peer { what, user: user.clone(), address };
+    let event = |what| Notice::Peer { what, user: user.clone(), address, plaintext: true };
     assert!(host.notices.contains(&event(PeerEvent::Found)), "{:?}", host.notices);
     for to in [Target::All, Target::User(user.clone())] {
         assert_eq!(say(&mut host, to, "Olá, mundo"), None);

@@ -150,7 +150,7 @@ fn delivered(host: &Host<Peer>) -> Vec<String> {
 /// The name under which the last link came up.
 fn linked(host: &Host<Peer>) -> (String, Option<std::net::SocketAddr>) {
     let links = host.notices.iter().rev().find_map(|notice| match notice {
-        Notice::Peer { what: PeerEvent::Linked, user, address } => Some((user.to_string(), *address)),
+        Notice::Peer { what: PeerEvent::Linked, user, address, plaintext: false } => Some((user.to_string(), *address)),
         _ => None,
     });
     links.expect("a link came up")

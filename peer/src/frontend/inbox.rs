@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn lost() -> Notice {
-        Notice::Peer { what: PeerEvent::Lost, user: Name::new("bia").expect("valid"), address: None }
+        Notice::Peer { what: PeerEvent::Lost, user: Name::new("bia").expect("valid"), address: None, plaintext: false }
     }
 
     fn drain(inbox: &Inbox) -> Vec<Input> {

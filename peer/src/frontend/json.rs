@@ -111,9 +111,9 @@ fn notice(notice: &Notice, language: Language) -> Option<Value> {
         Notice::Room { room, what, user, members } => json!({
             "event": "room", "room": room, "what": room_event(*what), "user": user, "members": members,
         }),
-        Notice::Peer { what, user, address } => json!({
+        Notice::Peer { what, user, address, plaintext } => json!({
             "event": "peer", "what": peer_event(*what), "user": user,
-            "address": address.map(|address| address.to_string()),
+            "address": address.map(|address| address.to_string()), "plaintext": plaintext,
         }),
         Notice::Said { id, to, at, text, waiting } => {
             let (scope, room, user) = match to {

@@ -107,12 +107,12 @@ fn each_notice_has_the_names_and_fields_that_scripts_rely_on() {
             r#"{"event":"room","room":"sala","what":"evicted","user":"bia","members":["ana"]}"#.to_owned(),
         ),
         (
-            Notice::Peer { what: PeerEvent::Linked, user: name("bia"), address: Some(address) },
-            r#"{"event":"peer","what":"linked","user":"bia","address":"10.0.0.2:6061"}"#.to_owned(),
+            Notice::Peer { what: PeerEvent::Linked, user: name("bia"), address: Some(address), plaintext: false },
+            r#"{"event":"peer","what":"linked","user":"bia","address":"10.0.0.2:6061","plaintext":false}"#.to_owned(),
         ),
         (
-            Notice::Peer { what: PeerEvent::Lost, user: name("bia"), address: None },
-            r#"{"event":"peer","what":"lost","user":"bia","address":null}"#.to_owned(),
+            Notice::Peer { what: PeerEvent::Lost, user: name("bia"), address: None, plaintext: false },
+            r#"{"event":"peer","what":"lost","user":"bia","address":null,"plaintext":false}"#.to_owned(),
         ),
         (
             Notice::Said {

@@ -110,9 +110,10 @@ fn of_notice(notice: &Notice, me: &Name, language: Language) -> Vec<Shown> {
         Notice::Room { room, what, user, members } => {
             plain(sentences::room_event(language, room, *what, user, members, me))
         }
-        Notice::Peer { what, user, address } => {
+        Notice::Peer { what, user, address, plaintext } => {
             let address = address.map(|address| address.to_string());
-            vec![Shown::Faint(one(sentences::peer_event(language, *what, user, address.as_deref())))]
+            let told = sentences::peer_event(language, *what, user, address.as_deref());
+            vec![Shown::Faint(one(if *plaintext { format!("{} {told}", sentences::PLAINTEXT) } else { told }))]
         }
         Notice::Said { to, at, text, waiting, .. } => {
             let (room, user) = match to {

@@ -94,7 +94,10 @@ mod tests {
         let all = Incoming { room: None, scope: Some(Scope::All), ..incoming("all") };
         check(Notice::Message(all), "bia: all\n");
         check(Notice::Peers { peers: vec![] }, "* nobody\n");
-        check(Notice::Peer { what: PeerEvent::Lost, user: name("bia"), address: None }, "* the link to bia ended\n");
+        check(
+            Notice::Peer { what: PeerEvent::Lost, user: name("bia"), address: None, plaintext: false },
+            "* the link to bia ended\n",
+        );
         check(Notice::Delivered { id: "ab".to_owned(), to: name("bia") }, "* delivered to bia: ab\n");
     }
 

@@ -426,7 +426,7 @@ fn a_tracker_that_can_not_be_hosted_ends_the_program() {
 #[test]
 fn lists_and_links_are_shown_as_they_come() {
     let mut terminal = Played::terminal();
-    let peer = Notice::Peer { what: PeerEvent::Linked, user: name("bia"), address: None };
+    let peer = Notice::Peer { what: PeerEvent::Linked, user: name("bia"), address: None, plaintext: false };
     assert_eq!(terminal.notice(peer), ["show Peer"]);
     assert_eq!(terminal.notice(Notice::Peers { peers: Vec::<PeerSeen>::new() }), ["show Peers"]);
 }

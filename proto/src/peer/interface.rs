@@ -515,6 +515,8 @@ pub enum Notice {
         user: Name,
         /// Where.
         address: Option<SocketAddr>,
+        /// Whether nothing but plain text is spoken with it.
+        plaintext: bool,
     },
     /// This peer said something, and it is kept.
     Said {

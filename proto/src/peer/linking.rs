@@ -103,7 +103,7 @@ impl Peer {
     /// A link that gave way to another one is lost, since no other came.
     pub(super) fn miss_yielded(&mut self, key: &Key) {
         if let Some((id, address)) = self.links.take_yielded(key) {
-            self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1, address: Some(address) });
+            self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1, address: Some(address), plaintext: false });
         }
     }
 
@@ -437,11 +437,17 @@ impl Peer {
         if let (Some(discovery), Some(neighbour)) = (&mut self.discovery, neighbour)
             && discovery.on_linked(neighbour, key)
         {
-            self.tell(Notice::Peer { what: PeerEvent::Found, user: id.1.clone(), address: Some(neighbour) });
+            self.tell(Notice::Peer {
+                what: PeerEvent::Found,
+                user: id.1.clone(),
+                address: Some(neighbour),
+                plaintext: false,
+            });
         }
         if former.is_none() && self.links.take_yielded(&key).is_none() {
             let address = self.dialable(id, address, dialled);
-            let notice = Notice::Peer { what: PeerEvent::Linked, user: id.1.clone(), address: Some(address) };
+            let notice =
+                Notice::Peer { what: PeerEvent::Linked, user: id.1.clone(), address: Some(address), plaintext: false };
             self.tell(notice);
         }
         self.introduce(conn);
@@ -530,7 +536,7 @@ impl Peer {
             out.close(conn, CloseHow::Abort);
         }
         if let (true, Some(id)) = (up, person) {
-            self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1, address: Some(address) });
+            self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1, address: Some(address), plaintext: false });
         }
     }
 
@@ -603,7 +609,12 @@ impl Peer {
             self.counters.count(fault);
             self.note(Note::LinkFault { user: id.1.clone(), address: Some(link.remote), fault });
         }
-        self.tell(Notice::Peer { what: PeerEvent::Lost, user: id.1.clone(), address: Some(link.remote) });
+        self.tell(Notice::Peer {
+            what: PeerEvent::Lost,
+            user: id.1.clone(),
+            address: Some(link.remote),
+            plaintext: false,
+        });
         if let (Some(person), Some(key)) = (self.people.find_mut(&id), link.key)
             && !self.stopping
         {

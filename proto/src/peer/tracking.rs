@@ -537,7 +537,12 @@ impl Peer {
         }
         if person.online && !was_online {
             let address = contact.endpoints.first().copied();
-            self.tell(Notice::Peer { what: PeerEvent::Found, user: contact.name.clone(), address });
+            self.tell(Notice::Peer {
+                what: PeerEvent::Found,
+                user: contact.name.clone(),
+                address,
+                plaintext: contact.dialect != Dialect::Papo,
+            });
         }
         self.consider_dial(now, &id);
     }

@@ -14,7 +14,7 @@ fn item(text: &str) -> Item {
 }
 
 fn peer(what: PeerEvent, user: &str) -> Notice {
-    Notice::Peer { what, user: name(user), address: None }
+    Notice::Peer { what, user: name(user), address: None, plaintext: false }
 }
 
 fn offered(transfer: u64) -> Notice {

@@ -114,7 +114,7 @@ impl Peer {
         if partner.told.is_none() {
             partner.told = Some(user.clone());
             let address = Some(partner.remote);
-            self.tell(Notice::Peer { what: PeerEvent::Linked, user, address });
+            self.tell(Notice::Peer { what: PeerEvent::Linked, user, address, plaintext: true });
         }
     }
 
@@ -168,7 +168,7 @@ impl Peer {
             self.outcome(token, Some(Problem::LinkFault { address, fault: Fault::Cut }));
         }
         if let Some(user) = partner.told {
-            self.tell(Notice::Peer { what: PeerEvent::Lost, user, address: Some(partner.remote) });
+            self.tell(Notice::Peer { what: PeerEvent::Lost, user, address: Some(partner.remote), plaintext: true });
         }
     }
 

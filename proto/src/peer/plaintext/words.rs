@@ -104,7 +104,7 @@ impl Peer {
         self.partners.touched.remove(&conn);
         self.timers.clear(crate::peer::machine::Timer::Partner(conn));
         if let Some(user) = partner.told {
-            self.tell(Notice::Peer { what: PeerEvent::Lost, user, address: Some(partner.remote) });
+            self.tell(Notice::Peer { what: PeerEvent::Lost, user, address: Some(partner.remote), plaintext: true });
         }
     }
 
@@ -246,7 +246,7 @@ impl Peer {
         }
         for address in self.partners.nearby.forget_silent(now, &self.limits) {
             let user = Name::at(None, address);
-            self.tell(Notice::Peer { what: PeerEvent::Lost, user, address: Some(address) });
+            self.tell(Notice::Peer { what: PeerEvent::Lost, user, address: Some(address), plaintext: true });
         }
     }
 
@@ -264,7 +264,7 @@ impl Peer {
         }
         if self.partners.nearby.handle_beacon(now, from.ip(), address, &self.limits) {
             let user = Name::at(None, address);
-            self.tell(Notice::Peer { what: PeerEvent::Found, user, address: Some(address) });
+            self.tell(Notice::Peer { what: PeerEvent::Found, user, address: Some(address), plaintext: true });
         }
     }
 
