@@ -14,7 +14,7 @@ use papo_proto::{
     monitor::Monitor,
     peer::Peer,
     record::{self, ReplayError, Summary},
-    relay::{TcpRelay, UdpRelay},
+    relay::{TcpRelay, UdpRelay, chat::Chat},
     tracker::Tracker,
 };
 
@@ -27,6 +27,7 @@ pub const MACHINES: &[Known] = &[
     Known::of::<Peer>(),
     Known::of::<TcpRelay>(),
     Known::of::<UdpRelay>(),
+    Known::of::<Chat>(),
     Known::of::<Monitor>(),
 ];
 

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use crate::{
     frontend::{sentences::Language, terminal::colour::Theme},
     monitor::args::MonitorArguments,
+    relay::args::RelayArguments,
 };
 
 /// Where a peer listens when it is not told, and nobody else does.
@@ -115,6 +116,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Task {
     #[command(flatten)]
     Transfer(Transfer),
+    /// Talk by a relay for plain text, as clients of older systems do
+    RelayChat(RelayArguments),
     /// Measure again and again how quickly a relay answers
     Monitor(Box<MonitorArguments>),
 }

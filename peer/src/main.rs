@@ -4,7 +4,7 @@
 //! - [`node`]: the wiring of everything else.
 //! - [`store`]: what is kept, in SQLite.
 //! - [`frontend`]: how a person or a script talks with the peer.
-//! - [`monitor`]: how quickly a relay answers; another program in the same binary.
+//! - [`relay`]: talking by a relay; [`monitor`]: how quickly a relay answers; another program in the same binary.
 //!
 //! What a peer does is in `papo_proto::peer`; nothing here decides about the network.
 
@@ -12,6 +12,7 @@ mod args;
 mod frontend;
 mod monitor;
 mod node;
+mod relay;
 mod store;
 
 use std::{
@@ -45,6 +46,11 @@ fn main() -> ExitCode {
             Some(Task::Monitor(monitor)) => {
                 diagnostics::start("warn", None);
                 monitor::run(&monitor, settings.json, settings.record.as_deref(), settings.language)
+            }
+            Some(Task::RelayChat(arguments)) => {
+                let face = face(settings.json, false);
+                log_to(face, &settings.data);
+                relay::run(&arguments, settings, face)
             }
             Some(Task::Transfer(transfer)) => run_node(settings, Some(transfer)),
             None => run_node(settings, None),

@@ -7,13 +7,8 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError},
-    },
-    thread,
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Duration,
 };
 
 use papo_proto::{
@@ -34,15 +29,12 @@ use papo_runtime_mio::{
     random_seed,
 };
 use papo_tracker::{Hosting, HostingOptions};
-use signal_hook::{
-    consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1},
-    iterator::Signals,
-};
 
 use crate::{
     args::{AutoAccept, Settings, Transfer},
     frontend::{
-        self, Wiring,
+        Wiring,
+        commands::Verb,
         errand::{
             Errand, Item,
             run::{self, Telling},
@@ -50,7 +42,7 @@ use crate::{
         event::{Event, Info, Trouble},
         inbox::Inbox,
         paths::Paths,
-        piped,
+        piped, running,
         sentences::{self, Broken, Language, files},
         session::{EXIT_FAILURE, EXIT_USAGE, Input, Session, Setup},
         terminal::{self, screen::Screen},
@@ -62,10 +54,6 @@ use crate::{
 const CONNECTIONS_MAX: usize = 800;
 /// In the data directory: notes of what is sent.
 const SENT_NOTES: &str = "sources";
-/// Once a signal has asked for the end, the frontend has this long to write what it has.
-const WRITE_MAX: Duration = Duration::from_secs(5);
-/// How often it is looked whether a signal has come.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Why the program could not start, or had to end.
 #[derive(Debug)]
@@ -106,9 +94,8 @@ pub(crate) enum Face {
 /// # Errors
 /// When it can't start, or can't go on.
 pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) -> Result<u8, Failed> {
-    // From the first moment on, so that a signal while it starts is not lost.
     let (limits, language) = (Limits::default(), settings.language);
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGCONT, SIGUSR1]).map_err(Failed::of(language))?;
+    let signals = running::signals(language)?;
     let paths = Paths::of_process().map_err(Failed::of(language))?;
     let directory = DataDir::open(&settings.data).map_err(|error| match (&error, &transfer) {
         (DataDirError::Locked { path }, Some(transfer)) => {
@@ -187,24 +174,24 @@ pub(crate) fn run(settings: Settings, transfer: Option<Transfer>, face: Face) ->
         on_notice: on_peer_notice(Arc::clone(&inbox), tracker),
         recorder,
     });
-    let signalled = Arc::new(AtomicBool::new(false));
-    listen_to_signals(signals, face, Arc::clone(&inbox), Arc::clone(&screen), Arc::clone(&signalled), peer.clone());
-    let wiring = Wiring { session, inbox: Arc::clone(&inbox), peer, language };
+    let at_terminal = (face == Face::Terminal).then(|| Arc::clone(&screen));
+    let signalled = running::listen_to_signals::<Session>(signals, at_terminal, Arc::clone(&inbox), peer.clone());
+    let wiring = Wiring { session, inbox: Arc::clone(&inbox), machine: peer, language };
     let history = directory.path().join("history");
     let code = match (face, errand) {
         (Face::Task { json, bars }, Some(errand)) => {
-            start_frontend(language, move || Ok(run::run(wiring, errand, Telling { json, bars }, io::stdout())))
+            running::start(language, move || Ok(run::run(wiring, errand, Telling { json, bars }, io::stdout())))
         }
-        (Face::Terminal, _) => {
-            start_frontend(language, move || terminal::run(wiring, shown, &screen, settings.theme, history, paths))
-        }
+        (Face::Terminal, _) => running::start(language, move || {
+            terminal::run(wiring, note_in(shown), Verb::ALL, &screen, settings.theme, history, paths)
+        }),
         (Face::Plain | Face::Json | Face::Task { .. }, _) => {
-            start_frontend(language, move || Ok(piped::run(wiring, shown, face == Face::Json, io::stdout())))
+            running::start(language, move || Ok(piped::run(wiring, note_in(shown), face == Face::Json, io::stdout())))
         }
     };
     let ran = reactor.run();
     inbox.end();
-    let code = await_code(&code, &signalled, language);
+    let code = running::await_code(&code, &signalled, language);
     ran.map_err(Failed::of(language))?;
     code
 }
@@ -225,6 +212,15 @@ impl papo_runtime_mio::Store<Change> for PeerStore {
 fn record_into(path: &Path, start: &Start, language: Language) -> Result<Recorder, Failed> {
     Recorder::create(path, &record::header::<Peer>(start))
         .map_err(|error| Failed { sentence: sentences::record_refused(language, path, &error), code: EXIT_FAILURE })
+}
+
+/// Notes which messages were shown, so that none is shown again at the next start.
+fn note_in(mut shown: Shown) -> impl FnMut(u64) + Send {
+    move |number| {
+        if let Err(error) = shown.note(number) {
+            log::error!("how far messages were shown can't be noted: {error}");
+        }
+    }
 }
 
 type PeerNotices = Box<dyn FnMut(Notice, &mut papo_runtime_mio::Control<Command>)>;
@@ -374,84 +370,4 @@ fn item(path: &Path, language: Language) -> Result<Item, Failed> {
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| refused(DiskError::NotAFile))?;
     let text = path.to_str().ok_or_else(|| refused(DiskError::NotAFile))?;
     Ok(Item { path: text.to_owned(), name: name.to_owned(), tree: found.is_dir(), size: found.len() })
-}
-
-// The frontend and the signals.
-
-fn start_frontend(
-    language: Language,
-    frontend: impl FnOnce() -> rustyline::Result<frontend::Ended> + Send + 'static,
-) -> Receiver<Result<u8, Failed>> {
-    let (done, code) = mpsc::channel();
-    thread::spawn(move || {
-        let ended = match frontend() {
-            // Nothing more is waited for.
-            Ok(frontend::Ended { code, abandoned: true }) => std::process::exit(code.into()),
-            Ok(frontend::Ended { code, abandoned: false }) => Ok(code),
-            Err(error) => {
-                Err(Failed { sentence: sentences::terminal_refused(language, &error.to_string()), code: EXIT_FAILURE })
-            }
-        };
-        drop(done.send(ended));
-    });
-    code
-}
-
-/// The frontend writes what it has, as slowly as it is read; after a signal, for a short time only.
-fn await_code(code: &Receiver<Result<u8, Failed>>, signalled: &AtomicBool, language: Language) -> Result<u8, Failed> {
-    let mut end = None;
-    loop {
-        match code.recv_timeout(LOOK) {
-            Ok(code) => return code,
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failed { sentence: sentences::frontend_failed(language).to_owned(), code: EXIT_FAILURE });
-            }
-            Err(RecvTimeoutError::Timeout) if signalled.load(Ordering::Relaxed) => {
-                let end = *end.get_or_insert_with(|| Instant::now() + WRITE_MAX);
-                if Instant::now() >= end {
-                    // What was not written is not shown, and comes at the next start.
-                    return Ok(EXIT_FAILURE);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-    }
-}
-
-fn listen_to_signals(
-    mut signals: Signals,
-    face: Face,
-    inbox: Arc<Inbox>,
-    screen: Arc<Screen>,
-    signalled: Arc<AtomicBool>,
-    peer: Handle<Command>,
-) {
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            if signal == SIGCONT {
-                if face == Face::Terminal {
-                    inbox.push(Input::Resumed);
-                }
-                continue;
-            }
-            if signal == SIGUSR1 {
-                // A peer with too many commands before this one is asked again by the next signal.
-                drop(peer.try_send(Command::Count));
-                continue;
-            }
-            if face == Face::Terminal && signal == SIGINT {
-                // The line editor takes Ctrl-C as a key; here it comes while no line is read.
-                if !screen.was_woken() {
-                    inbox.push(Input::Interrupt);
-                }
-                continue;
-            }
-            signalled.store(true, Ordering::Relaxed);
-            inbox.push(Input::Signal { interrupt: signal == SIGINT });
-            // Also where the frontend can't hear it, because it waits for its output.
-            if peer.try_send(Command::Quit).is_err() {
-                log::debug!("the peer has ended already");
-            }
-        }
-    });
 }

@@ -85,6 +85,7 @@ const OUTPUTS: [(&str, &[&str]); 12] = [
             "peer/src/main.rs",
             "peer/src/monitor/mod.rs",
             "peer/src/node.rs",
+            "peer/src/relay/mod.rs",
             "tracker/src/host.rs",
         ],
     ),

@@ -20,6 +20,7 @@ mod mails;
 mod monitor;
 mod plaintext;
 mod recording;
+mod relay_chat;
 mod relays;
 mod rooms;
 mod scripts;

@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_millis(150);
 
 /// A tracker with both relays, and where they are.
 #[track_caller]
-fn relays(extra: &[&str]) -> (Tracker, SocketAddr, SocketAddr) {
+pub(crate) fn relays(extra: &[&str]) -> (Tracker, SocketAddr, SocketAddr) {
     let options = [&["--relay-tcp", "127.0.0.1:0", "--relay-udp", "127.0.0.1:0"], extra].concat();
     let options = options.iter().map(|option| option as &dyn AsRef<std::ffi::OsStr>).collect::<Vec<_>>();
     let tracker = Tracker::start_with(&options);
@@ -33,7 +33,7 @@ fn relays(extra: &[&str]) -> (Tracker, SocketAddr, SocketAddr) {
 
 /// Waits until the counters of a relay say this.
 #[track_caller]
-fn wait_counted(tracker: &Tracker, protocol: &str, wanted: &str) {
+pub(crate) fn wait_counted(tracker: &Tracker, protocol: &str, wanted: &str) {
     let begin = format!("relay for {protocol}: ");
     let until = Instant::now() + BOUND;
     loop {
@@ -52,26 +52,26 @@ fn wait_counted(tracker: &Tracker, protocol: &str, wanted: &str) {
 }
 
 /// An old client of the relay for TCP.
-struct Tcp {
+pub(crate) struct Tcp {
     stream: TcpStream,
     port: u16,
 }
 
 impl Tcp {
-    fn connect(relay: SocketAddr) -> Self {
+    pub(crate) fn connect(relay: SocketAddr) -> Self {
         let stream = TcpStream::connect(relay).expect("it listens");
         stream.set_read_timeout(Some(BOUND)).expect("a timeout");
         let port = stream.local_addr().expect("an address").port();
         Self { stream, port }
     }
 
-    fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).expect("it is taken");
     }
 
     /// What one read brings.
     #[track_caller]
-    fn hear(&mut self) -> String {
+    pub(crate) fn hear(&mut self) -> String {
         let mut buffer = [0; READ_BYTES];
         let count = self.stream.read(&mut buffer).expect("something comes in time");
         String::from_utf8(buffer[..count].to_vec()).expect("an old client dies of anything but text")

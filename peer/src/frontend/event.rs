@@ -8,6 +8,7 @@ use papo_proto::{
     machine::Refusal,
     names::Name,
     peer::{Notice, Problem, interface::Target},
+    relay::chat,
     wire::tracker::Status,
 };
 use papo_runtime_mio::Stats;
@@ -48,6 +49,8 @@ pub(crate) enum Event {
     Mistake(Mistake),
     /// Someone did not answer a ping in time.
     Inactive(Name),
+    /// The client of a relay says it.
+    Relay(chat::Notice),
     /// Something else went wrong.
     Trouble(Trouble),
     /// Something else is worth knowing.
@@ -100,6 +103,10 @@ pub(crate) enum Trouble {
         /// Why.
         reason: Refusal,
     },
+    /// There is no relay.
+    RelayUnreachable(chat::Trouble),
+    /// Nothing of the kind can be done by a relay.
+    NotByRelay,
     /// What happened while nothing could be shown is lost: nothing that anyone said.
     NotShown(u64),
 }
@@ -132,6 +139,8 @@ impl Trouble {
             Self::YesOrNo => "yes_or_no",
             Self::NotReached { .. } => "not_reached",
             Self::HostRefused { .. } => "host_refused",
+            Self::RelayUnreachable(_) => "relay_unreachable",
+            Self::NotByRelay => "not_by_relay",
             Self::NotShown(_) => "not_shown",
         }
     }
@@ -209,6 +218,8 @@ pub(crate) enum Info {
     KeepsTrying,
     /// How to leave.
     HowToQuit,
+    /// What can be done while one talks by a relay.
+    RelayHelp,
     /// What a command does, or which there are.
     Help(Option<Verb>),
     /// A tracker with this key is not known: is it the right one?

@@ -1,7 +1,7 @@
-//! What waits to be handled by the frontend: notices of the peer, lines, signals, in the order in which they came.
+//! What waits to be handled by the frontend: notices of its machine, lines, signals, in the order in which they came.
 //!
-//! The peer's notices come from the reactor's thread, which must never wait for a slow output. Instead, when too much
-//! waits here, the peer is told to stop reading from its links (`Command::Output`), and told to go on once it has
+//! The machine's notices come from the reactor's thread, which must never wait for a slow output. Instead, when too much
+//! waits here, a peer is told to stop reading from its links (`Command::Output`), and told to go on once it has
 //! drained: so nothing that anyone says is lost, and memory stays bounded. What still comes meanwhile (the peer's own
 //! rooms and contacts change) is dropped and counted past a second, far higher bound.
 
@@ -26,9 +26,18 @@ const DROP_BYTES: usize = 16 * CLOSE_BYTES;
 const REMIND_NOTICES: usize = 256;
 const _: () = assert!(OPEN_BYTES < CLOSE_BYTES && CLOSE_BYTES < DROP_BYTES);
 
-#[derive(Debug, Default)]
-struct State {
-    queue: VecDeque<(Input, usize)>,
+/// What a machine says, as it waits here.
+pub(crate) trait Waiting {
+    /// About how much memory it takes.
+    fn weight(&self) -> usize;
+
+    /// What is lost without harm: whoever wants to know how things stand can ask.
+    fn is_passing(&self) -> bool;
+}
+
+#[derive(Debug)]
+struct State<N> {
+    queue: VecDeque<(Input<N>, usize)>,
     bytes: usize,
     closed: bool,
     since_closed: usize,
@@ -37,35 +46,43 @@ struct State {
 }
 
 /// The queue. One thread takes from it.
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
-    state: Mutex<State>,
+#[derive(Debug)]
+pub(crate) struct Inbox<N = Notice> {
+    state: Mutex<State<N>>,
     changed: Condvar,
+}
+
+impl<N> Default for Inbox<N> {
+    fn default() -> Self {
+        let queue = VecDeque::new();
+        let state = State { queue, bytes: 0, closed: false, since_closed: 0, dropped: 0, ended: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
 }
 
 /// What [`Inbox::next`] found.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum Next<N = Notice> {
     /// This happened.
-    Input(Box<Input>),
+    Input(Box<Input<N>>),
     /// Nothing happened in time.
     Nothing,
     /// Nothing will happen any more.
     Ended,
 }
 
-impl Inbox {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl<N: Waiting> Inbox<N> {
+    fn lock(&self) -> MutexGuard<'_, State<N>> {
         // A thread that panicked left a queue that is still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a notice. Whether the peer is to be told that the output is closed.
+    /// Queues a notice. Whether the machine is to be told that the output is closed.
     #[must_use]
-    pub(crate) fn push_notice(&self, notice: Notice) -> bool {
+    pub(crate) fn push_notice(&self, notice: N) -> bool {
         let mut state = self.lock();
-        let bytes = weight(&notice);
-        if state.bytes > DROP_BYTES && is_passing(&notice) {
+        let bytes = notice.weight();
+        if state.bytes > DROP_BYTES && notice.is_passing() {
             state.dropped += 1;
             return false;
         }
@@ -83,7 +100,7 @@ impl Inbox {
     }
 
     /// Queues anything else; whoever does so waits for its turn in another way.
-    pub(crate) fn push(&self, input: Input) {
+    pub(crate) fn push(&self, input: Input<N>) {
         self.lock().queue.push_back((input, 0));
         self.changed.notify_one();
     }
@@ -95,9 +112,9 @@ impl Inbox {
     }
 
     /// The next that happened, waited for until `timeout`, or without end.
-    pub(crate) fn next(&self, timeout: Option<Duration>) -> Next {
+    pub(crate) fn next(&self, timeout: Option<Duration>) -> Next<N> {
         let mut state = self.lock();
-        let idle = |state: &mut State| state.queue.is_empty() && !state.ended;
+        let idle = |state: &mut State<N>| state.queue.is_empty() && !state.ended;
         state = match timeout {
             None => self.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
             Some(timeout) => {
@@ -119,7 +136,7 @@ impl Inbox {
         self.lock().queue.is_empty()
     }
 
-    /// When enough has drained, `open` tells the peer to go on; where it can't be told now, it is tried again later.
+    /// When enough has drained, `open` tells the machine to go on; where it can't be told now, it is tried again later.
     pub(crate) fn open_if_drained(&self, open: impl FnOnce() -> bool) {
         let mut state = self.lock();
         if state.closed && state.bytes <= OPEN_BYTES && open() {
@@ -127,7 +144,7 @@ impl Inbox {
         }
     }
 
-    /// Whether the peer waits to be told to go on.
+    /// Whether the machine waits to be told to go on.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -139,25 +156,22 @@ impl Inbox {
     }
 }
 
-/// About how much memory a notice takes.
-fn weight(notice: &Notice) -> usize {
-    let rows = match notice {
-        Notice::Message(Incoming { text, .. }) | Notice::Said { text, .. } => text.len() / 256,
-        Notice::Peers { peers } | Notice::Users { users: peers, .. } => peers.len(),
-        Notice::Rooms { rooms } => rooms.iter().map(|room| 1 + room.members.len()).sum(),
-        Notice::Room { members, .. } => members.len(),
-        Notice::Transfers { rows } => rows.len(),
-        _ => 0,
-    };
-    512 + rows * 256
-}
+impl Waiting for Notice {
+    fn weight(&self) -> usize {
+        let rows = match self {
+            Self::Message(Incoming { text, .. }) | Self::Said { text, .. } => text.len() / 256,
+            Self::Peers { peers } | Self::Users { users: peers, .. } => peers.len(),
+            Self::Rooms { rooms } => rooms.iter().map(|room| 1 + room.members.len()).sum(),
+            Self::Room { members, .. } => members.len(),
+            Self::Transfers { rows } => rows.len(),
+            _ => 0,
+        };
+        512 + rows * 256
+    }
 
-/// What is lost without harm: whoever wants to know how things stand can ask.
-const fn is_passing(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        Notice::Room { .. } | Notice::Peer { .. } | Notice::Progress { .. } | Notice::Note(_) | Notice::Failed(_)
-    )
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Room { .. } | Self::Peer { .. } | Self::Progress { .. } | Self::Note(_) | Self::Failed(_))
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_full_inbox_closes_the_links_and_a_drained_one_opens_them_without_losing_a_message() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::<Notice>::default();
         let closed_at = (1..).find(|&number| inbox.push_notice(message(number))).expect("it fills");
         assert!((90..120).contains(&closed_at), "{closed_at}");
         inbox.open_if_drained(|| panic!("it is full"));
@@ -209,14 +223,14 @@ mod tests {
 
     #[test]
     fn while_it_is_closed_the_command_is_given_again_now_and_then() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::<Notice>::default();
         let given = (0..2000).filter(|&number| inbox.push_notice(message(number))).count();
         assert!((5..10).contains(&given), "{given}");
     }
 
     #[test]
     fn past_the_last_bound_only_what_nobody_said_is_dropped_and_counted() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::<Notice>::default();
         let messages = (DROP_BYTES / 10_000 + 10) as u64;
         for number in 0..messages {
             let _ = inbox.push_notice(message(number));
@@ -232,7 +246,7 @@ mod tests {
 
     #[test]
     fn an_ended_inbox_still_gives_what_it_has() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::<Notice>::default();
         inbox.push(Input::End);
         inbox.end();
         assert!(matches!(inbox.next(None), Next::Input(input) if matches!(*input, Input::End)));

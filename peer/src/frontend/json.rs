@@ -13,6 +13,7 @@ use papo_proto::{
         change::Incoming,
         interface::{PeerEvent, PeerSeen, Phase, RoomSeen, Target, TransferSeen},
     },
+    relay::chat,
     time::Wall,
     wire::{
         peer::Scope,
@@ -44,6 +45,7 @@ fn value(event: &Event, language: Language) -> Option<Value> {
         Event::Progress(moving) => progress(moving.transfer, moving.done, moving.total),
         Event::Problem(problem) => error(problem.code(), &sentences::problem(language, problem)),
         Event::Mistake(mistake) => error(mistake.code(), &sentences::mistake(language, mistake)),
+        Event::Relay(notice) => return relay(notice, language),
         Event::Trouble(trouble) => error(trouble.code(), &sentences::trouble(language, trouble)),
         Event::Inactive(user) => self::latency_of(user.as_str(), Status::Inactive, None),
         // Every delivery is told already.
@@ -54,6 +56,24 @@ fn value(event: &Event, language: Language) -> Option<Value> {
         }),
         Event::Info(info) => json!({ "event": "notice", "text": sentences::info(language, info).join("\n") }),
     })
+}
+
+fn relay(notice: &chat::Notice, language: Language) -> Option<Value> {
+    let failed = |code| sentences::relay::of_notice(language, notice).map(|text| error(code, &text));
+    match notice {
+        chat::Notice::Joined { address } => Some(json!({ "event": "joined", "relay": address.to_string() })),
+        chat::Notice::Heard { at, from, text } => Some(json!({
+            "event": "message", "id": null, "from": from.map(|from| from.to_string()), "room": null, "scope": "all",
+            "at": time(*at), "text": text, "plaintext": true,
+        })),
+        chat::Notice::Said { at, text } => {
+            Some(json!({ "event": "said", "id": null, "text": text, "scope": "all", "at": time(*at) }))
+        }
+        chat::Notice::Lost(_) => failed("relay_lost"),
+        chat::Notice::TooMuch => failed("too_much"),
+        chat::Notice::Missed(_) => failed("not_shown"),
+        chat::Notice::Stopped { .. } => failed("not_said"),
+    }
 }
 
 /// The line of a measurement.

@@ -11,6 +11,7 @@ use papo_proto::{
         change::Incoming,
         interface::{PeerSeen, RoomSeen, Target, TransferSeen},
     },
+    relay::chat,
     time::Wall,
     wire::peer::Scope,
 };
@@ -18,7 +19,7 @@ use papo_proto::{
 use super::{
     event::{Event, Info},
     progress::Summary,
-    sentences::{self, Language, files, latency},
+    sentences::{self, Language, files, latency, relay},
 };
 
 /// Something to be seen.
@@ -50,8 +51,8 @@ pub(crate) struct Message {
     pub(crate) at: Wall,
     /// In which room.
     pub(crate) room: Option<Name>,
-    /// Who.
-    pub(crate) from: Name,
+    /// Who: a name, or where there are none an address.
+    pub(crate) from: Line,
     /// Whether it came in plain text.
     pub(crate) plaintext: bool,
     /// To whom alone.
@@ -73,6 +74,7 @@ pub(crate) fn of(event: &Event, me: &Name, language: Language) -> Vec<Shown> {
         Event::Progress(moving) => vec![Shown::Faint(one(files::progress(language, moving)))],
         Event::Problem(problem) => vec![Shown::Error(one(sentences::problem(language, problem)))],
         Event::Mistake(mistake) => vec![Shown::Error(one(sentences::mistake(language, mistake)))],
+        Event::Relay(notice) => of_relay(notice, me, language),
         Event::Trouble(trouble) => vec![Shown::Error(one(sentences::trouble(language, trouble)))],
         Event::Inactive(user) => vec![Shown::Error(one(latency::inactive(language, user)))],
         Event::Info(info @ Info::LateDelivery { .. }) => vec![Shown::Faint(all(sentences::info(language, info)))],
@@ -124,7 +126,7 @@ fn of_notice(notice: &Notice, me: &Name, language: Language) -> Vec<Shown> {
             let said = Message {
                 at: *at,
                 room,
-                from: me.clone(),
+                from: me.as_str().into(),
                 plaintext: false,
                 to: user,
                 own: true,
@@ -166,6 +168,27 @@ fn of_notice(notice: &Notice, me: &Name, language: Language) -> Vec<Shown> {
     }
 }
 
+fn of_relay(notice: &chat::Notice, me: &Name, language: Language) -> Vec<Shown> {
+    // Whoever says a line sends its end, too, more often than not. All of it is plain text, which is told at the start.
+    let said = |at: Wall, from: Line, own, text: &str| {
+        let text = text.trim_end_matches(['\r', '\n']).to_owned().into();
+        vec![Shown::Message(Message { at, room: None, from, plaintext: false, to: None, own, text })]
+    };
+    match notice {
+        chat::Notice::Heard { at, from, text } => {
+            let from = from.map_or_else(|| relay::NOBODY.to_owned(), |from| from.to_string());
+            said(*at, from.into(), false, text)
+        }
+        chat::Notice::Said { at, text } => said(*at, me.as_str().into(), true, text),
+        chat::Notice::Lost(_) | chat::Notice::TooMuch | chat::Notice::Missed(_) | chat::Notice::Stopped { .. } => {
+            relay::of_notice(language, notice).map(|text| Shown::Error(one(text))).into_iter().collect()
+        }
+        chat::Notice::Joined { .. } => {
+            relay::of_notice(language, notice).map(|text| Shown::Notice(one(text))).into_iter().collect()
+        }
+    }
+}
+
 fn of_arrived(notice: &Notice, summary: &Summary, language: Language) -> Vec<Shown> {
     let sentence = match notice {
         Notice::Received { from, path, renamed, .. } => files::received(language, from, path, *renamed, summary),
@@ -180,7 +203,7 @@ fn message(incoming: &Incoming, me: &Name) -> Message {
     Message {
         at: incoming.at,
         room: incoming.room.clone(),
-        from: incoming.from.clone(),
+        from: incoming.from.as_str().into(),
         plaintext: incoming.plaintext,
         to: private.then(|| me.clone()),
         own: false,

@@ -1,10 +1,11 @@
-//! How a person or a script and the peer talk. One of three ways: a terminal, plain lines, or JSON lines.
+//! How a person or a script talks with a peer, or with a relay. One of three ways: a terminal, plain lines, or JSON lines.
 //!
 //! - [`commands`]: what is typed → a request.
-//! - [`session`]: what is decided: targets, turns, questions, the end. Pure.
+//! - [`session`]: what is decided: targets, turns, questions, the end. Pure. For a relay: `crate::relay::session`.
 //! - [`event`]: what is shown; [`sentences`]: every word of it; [`lines`], [`plain`], [`json`]: how it is written.
 //! - [`paths`]: what is typed as a path; [`progress`]: how quickly files move.
 //! - [`inbox`]: what waits to be handled, bounded.
+//! - [`running`]: its thread, and the signals.
 //! - [`piped`] and [`terminal`]: the two that read and write; [`errand`]: one thing to do, where nobody types.
 //!
 //! Invariant: text that comes from elsewhere reaches an output only through `papo_proto::escape`: [`lines`] are made of
@@ -22,6 +23,7 @@ pub(crate) mod paths;
 pub(crate) mod piped;
 pub(crate) mod plain;
 pub(crate) mod progress;
+pub(crate) mod running;
 pub(crate) mod sentences;
 pub(crate) mod session;
 pub(crate) mod terminal;
@@ -32,36 +34,59 @@ use std::{
     time::Duration,
 };
 
-use papo_proto::peer::Command;
+use papo_proto::names::Name;
 use papo_runtime_mio::Handle;
 
 use event::{Event, Trouble};
-use inbox::{Inbox, Next};
+use inbox::{Inbox, Next, Waiting};
 use sentences::Language;
-use session::{EXIT_FAILURE, Effect, Session};
+use session::{EXIT_FAILURE, Effect, Input, Session};
 
 /// The width of a terminal that does not tell it.
 const COLUMNS_UNKNOWN: usize = 80;
 
+/// Whoever decides what a line means, and what is shown of what happens. It is pure.
+pub(crate) trait Conversation {
+    /// What its machine says.
+    type Notice: Waiting + Send + 'static;
+    /// What its machine may be asked.
+    type Command: Send + 'static;
+
+    /// Takes what happened; what is to be done about it, in order.
+    fn handle(&mut self, input: Input<Self::Notice>) -> Vec<Effect<Self::Command>>;
+
+    /// What whoever uses this program is called at present.
+    fn me(&self) -> &Name;
+
+    /// Tells the machine whether what it says can be shown: it reads nothing meanwhile.
+    fn output(open: bool) -> Self::Command;
+
+    /// Tells the machine to end in order.
+    fn quit() -> Self::Command;
+
+    /// Asks the machine how things stand, where it can tell.
+    fn count() -> Option<Self::Command>;
+}
+
 /// What every frontend is given.
 #[derive(Debug)]
-pub(crate) struct Wiring {
+pub(crate) struct Wiring<S: Conversation = Session> {
     /// What decides.
-    pub(crate) session: Session,
+    pub(crate) session: S,
     /// What waits to be handled.
-    pub(crate) inbox: Arc<Inbox>,
-    /// Reaches the peer.
-    pub(crate) peer: Handle<Command>,
+    pub(crate) inbox: Arc<Inbox<S::Notice>>,
+    /// Reaches the machine.
+    pub(crate) machine: Handle<S::Command>,
     /// What the person is spoken to in.
     pub(crate) language: Language,
 }
 
-impl Wiring {
+impl<S: Conversation> Wiring<S> {
     /// Waits until something happens: what is to be done then. `None` when nothing happened in time.
     ///
     /// # Errors
     /// How it ended, when nothing will happen any more.
-    fn next_effects(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<Effect>>, Ended> {
+    fn next_effects(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<Effect<S::Command>>>, Ended> {
         let input = match self.inbox.next(timeout) {
             Next::Input(input) => *input,
             Next::Nothing => {
@@ -78,16 +103,16 @@ impl Wiring {
         Ok(Some(effects))
     }
 
-    /// Tells the peer something. One that has ended needs no telling.
-    fn tell(&self, command: Command) {
-        if self.peer.send(command).is_err() {
-            log::debug!("the peer has ended already");
+    /// Tells the machine something. One that has ended needs no telling.
+    fn tell(&self, command: S::Command) {
+        if self.machine.send(command).is_err() {
+            log::debug!("the machine has ended already");
         }
     }
 
     /// After something was taken from the inbox: lets the links be read again where they are not.
     fn reopen(&self) {
-        self.inbox.open_if_drained(|| self.peer.try_send(Command::Output { open: true }).is_ok());
+        self.inbox.open_if_drained(|| self.machine.try_send(S::output(true)).is_ok());
     }
 }
 
@@ -96,7 +121,7 @@ impl Wiring {
 pub(crate) struct Ended {
     /// The exit code.
     pub(crate) code: u8,
-    /// It did not wait for the peer.
+    /// It did not wait for the machine.
     pub(crate) abandoned: bool,
 }
 

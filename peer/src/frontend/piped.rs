@@ -11,14 +11,13 @@ use std::{
 };
 
 use super::{
-    Ended, Turns, Wiring,
+    Conversation, Ended, Turns, Wiring,
     event::Trouble,
-    inbox::Inbox,
+    inbox::{Inbox, Waiting},
     is_closed, json, number_of, plain,
     progress::Transfers,
     session::{Effect, Input},
 };
-use crate::store::Shown;
 
 /// The longest line of input, in bytes. A message is shorter, even with every character escaped in JSON.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -27,8 +26,13 @@ const WRITE_BYTES: usize = 32 * 1024;
 /// How often it is tried again to have the links read, where that could not be told.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Runs until the peer has ended, or the second signal.
-pub(crate) fn run(mut wiring: Wiring, mut shown: Shown, as_json: bool, mut output: impl Write) -> Ended {
+/// Runs until the machine has ended, or the second signal. `note` is told the number of each message that was shown.
+pub(crate) fn run<S: Conversation>(
+    mut wiring: Wiring<S>,
+    mut note: impl FnMut(u64),
+    as_json: bool,
+    mut output: impl Write,
+) -> Ended {
     let (turn, turns) = mpsc::channel();
     let lines = Arc::clone(&wiring.inbox);
     // It ends with the process: nothing can be done about a read that waits.
@@ -65,7 +69,7 @@ pub(crate) fn run(mut wiring: Wiring, mut shown: Shown, as_json: bool, mut outpu
             }
         }
         if open && (leave.is_some() || page.text.len() >= WRITE_BYTES || wiring.inbox.is_empty()) {
-            if let Err(error) = page.write(&mut output, |number| note_shown(&mut shown, number)) {
+            if let Err(error) = page.write(&mut output, &mut note) {
                 open = false;
                 if !is_closed(&error) {
                     log::error!("the output can't be written: {error}");
@@ -117,14 +121,8 @@ impl Page {
     }
 }
 
-fn note_shown(shown: &mut Shown, number: u64) {
-    if let Err(error) = shown.note(number) {
-        log::error!("how far messages were shown can't be noted: {error}");
-    }
-}
-
 /// Reads a line for each turn, until the input or the program ends.
-fn read_lines(mut input: impl BufRead, turns: &Turns, inbox: &Inbox) {
+fn read_lines<N: Waiting>(mut input: impl BufRead, turns: &Turns, inbox: &Inbox<N>) {
     let mut first = true;
     while turns.recv().is_ok() {
         let read = match next_line(&mut input) {
@@ -247,7 +245,7 @@ mod tests {
     #[test]
     fn a_byte_order_mark_before_the_first_line_is_no_part_of_it() {
         let (turn, turns) = mpsc::channel();
-        let inbox = Inbox::default();
+        let inbox = Inbox::<papo_proto::peer::Notice>::default();
         for _ in 0..3 {
             turn.send(()).expect("the reader is there");
         }

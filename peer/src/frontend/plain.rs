@@ -46,7 +46,7 @@ fn joined(lines: &[Line]) -> String {
 fn heading(message: &Message, language: Language) -> String {
     let room = message.room.as_ref().map_or_else(String::new, |room| format!("#{room} "));
     let mark = if message.plaintext { format!("{} ", sentences::PLAINTEXT) } else { String::new() };
-    mark + &room + &sentences::author(language, (&message.from, message.to.as_ref()), message.own, Name::to_string)
+    mark + &room + &sentences::author(language, (&message.from, message.to.as_ref()), message.own, str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a frontend decides: to whom a line goes, which request it becomes, when the next line is read, when to end.
 //!
-//! It is pure: [`Session::handle`] takes one [`Input`] and gives [`Effect`]s in order; whoever owns it does the
-//! reading and writing. Both the terminal and the pipe have one.
+//! It is pure, as any [`Conversation`]: [`Session::handle`] takes one [`Input`] and gives [`Effect`]s in order; whoever
+//! owns it does the reading and writing. Both the terminal and the pipe have one.
 //!
 //! - A line belongs to the [`Prompt`] under which it was typed, so that what is said always goes to whom the prompt
 //!   named.
@@ -25,6 +25,7 @@ use papo_proto::{
 };
 
 use super::{
+    Conversation,
     commands::{self, Order},
     event::{BadObject, Event, Info, Trouble},
     paths::Paths,
@@ -93,11 +94,11 @@ pub(crate) enum Prompt {
     },
 }
 
-/// What happens to a frontend.
+/// What happens to a frontend, whose machine gives such notices.
 #[derive(Debug)]
-pub(crate) enum Input {
-    /// The peer says something.
-    Notice(Notice),
+pub(crate) enum Input<N = Notice> {
+    /// The machine says something.
+    Notice(N),
     /// A line was typed.
     Line {
         /// It.
@@ -128,15 +129,15 @@ pub(crate) enum Input {
     Leave(u8),
 }
 
-/// What a frontend does about it.
+/// What a frontend does about it, whose machine takes such commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub(crate) enum Effect<C = Command> {
     /// Show this.
     Show(Event),
     /// Remember the names in this, and show nothing.
     Learn(Event),
-    /// Tell the peer this.
-    Tell(Command),
+    /// Tell the machine this.
+    Tell(C),
     /// Another line may be read.
     Next,
     /// The next line is for this.
@@ -193,6 +194,31 @@ pub(crate) struct Session {
     effects: Vec<Effect>,
 }
 
+impl Conversation for Session {
+    type Notice = Notice;
+    type Command = Command;
+
+    fn handle(&mut self, input: Input) -> Vec<Effect> {
+        self.decide(input)
+    }
+
+    fn me(&self) -> &Name {
+        &self.setup.me
+    }
+
+    fn output(open: bool) -> Command {
+        Command::Output { open }
+    }
+
+    fn quit() -> Command {
+        Command::Quit
+    }
+
+    fn count() -> Option<Command> {
+        Some(Command::Count)
+    }
+}
+
 impl Session {
     /// Nothing has happened yet.
     pub(crate) fn new(setup: Setup) -> Self {
@@ -215,18 +241,12 @@ impl Session {
         }
     }
 
-    /// What this peer is called at present.
-    pub(crate) const fn me(&self) -> &Name {
-        &self.setup.me
-    }
-
     /// What the next line is for.
     pub(crate) fn prompt(&self) -> Prompt {
         self.questions.front().cloned().unwrap_or_else(|| Prompt::Chat(self.target.clone()))
     }
 
-    /// Takes what happened; what is to be done about it, in order.
-    pub(crate) fn handle(&mut self, input: Input) -> Vec<Effect> {
+    fn decide(&mut self, input: Input) -> Vec<Effect> {
         let before = self.prompt();
         match input {
             Input::Notice(notice) => self.handle_notice(notice),
@@ -589,7 +609,10 @@ impl Session {
 }
 
 /// `{"say":TEXT}` or `{"do":"/command"}`.
-fn object(text: &str, target: &Target) -> Result<Order, Box<Event>> {
+///
+/// # Errors
+/// When it is neither, or a command that makes no sense.
+pub(crate) fn object(text: &str, target: &Target) -> Result<Order, Box<Event>> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "snake_case", deny_unknown_fields)]
     enum Object {

@@ -105,7 +105,7 @@ fn word(effect: &Effect) -> String {
             let debug = format!("{notice:?}");
             format!("show {}", debug.split([' ', '(']).next().unwrap_or_default())
         }
-        Effect::Show(Event::Arrived { .. } | Event::Progress(_) | Event::Counters { .. }) => {
+        Effect::Show(Event::Arrived { .. } | Event::Progress(_) | Event::Counters { .. } | Event::Relay(_)) => {
             unreachable!("the session makes none")
         }
         Effect::Show(Event::Problem(problem)) => format!("error {}", problem.code()),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Where a relay is when nobody says.
-const TARGET: &str = "127.0.0.1:12345";
+pub(crate) const TARGET: &str = "127.0.0.1:12345";
 /// The port of a relay whose address has none.
 const PORT: u16 = 12345;
 /// The shortest time between two measurements, and the shortest wait for an answer, in seconds.
@@ -101,7 +101,7 @@ fn milliseconds() -> clap::builder::RangedU64ValueParser {
     clap::value_parser!(u64).range(..=3_600_000)
 }
 
-fn target(text: &str) -> Result<Target, BadAddress> {
+pub(crate) fn target(text: &str) -> Result<Target, BadAddress> {
     host_and_port(text, PORT)
 }
 

@@ -27,13 +27,18 @@ pub(crate) struct Terminal {
     keys: File,
     output: Arc<Feed<u8>>,
     /// Its data directory lives as long as it does.
-    _options: Options,
+    _options: Option<Options>,
 }
 
 impl Terminal {
-    /// Starts it.
+    /// Starts a peer.
     pub(crate) fn start(options: Options) -> Self {
-        let mut command = as_from_a_shell(&options.command());
+        Self { _options: Some(options.clone()), ..Self::start_command(&options.command()) }
+    }
+
+    /// Starts any program.
+    pub(crate) fn start_command(command: &Command) -> Self {
+        let mut command = as_from_a_shell(command);
         command.env("TERM", "xterm-256color");
         let mut process = PtyProcess::new(command).expect("a pseudo-terminal");
         process.set_kill_timeout(Some(2_000));
@@ -49,7 +54,7 @@ impl Terminal {
             }
             feed.end();
         });
-        Self { process, keys, output, _options: options }
+        Self { process, keys, output, _options: None }
     }
 
     /// Presses keys: text or control sequences, as they are.

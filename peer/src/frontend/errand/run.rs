@@ -13,7 +13,7 @@ use papo_runtime_mio::diagnostics;
 
 use super::{Doing, Effect, Errand, bars::Bars};
 use crate::frontend::{
-    Ended, Wiring,
+    Conversation as _, Ended, Wiring,
     event::{Event, Info},
     inbox::Next,
     is_closed, json, plain,
@@ -184,6 +184,8 @@ impl<W: Write> Teller<W> {
 /// What a person who has one thing done wants to know.
 const fn concerns(event: &Event) -> bool {
     match event {
+        // There is none here.
+        Event::Relay(_) => false,
         Event::Notice(notice) => matches!(
             notice,
             Notice::ListenRefused { .. }

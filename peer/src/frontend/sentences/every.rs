@@ -8,6 +8,7 @@ use papo_proto::{
     machine::Refusal,
     names::{BadName, Name},
     peer::{Note, Problem, interface::Target},
+    relay::chat,
     wire::{
         tracker::{Failure, Status},
         transfer::Reason,
@@ -186,6 +187,8 @@ pub(crate) fn every_trouble() -> Vec<Trouble> {
         Trouble::YesOrNo,
         Trouble::HostRefused { address: text, reason: Refusal::Other },
         Trouble::NotShown(3),
+        Trouble::RelayUnreachable(chat::Trouble::Silent),
+        Trouble::NotByRelay,
     ]
 }
 
@@ -216,6 +219,7 @@ pub(crate) fn every_info() -> Vec<Info> {
         Info::KeepsTrying,
         Info::HowToQuit,
         Info::Help(None),
+        Info::RelayHelp,
         Info::ConfirmTracker { tracker: text.clone(), key },
         Info::PasswordWanted { user: user.clone(), register: true },
         Info::PasswordWanted { user, register: false },
@@ -332,6 +336,8 @@ fn every_list_is_complete() {
         Trouble::NotReached { .. },
         Trouble::HostRefused { .. },
         Trouble::NotShown(_),
+        Trouble::RelayUnreachable(_),
+        Trouble::NotByRelay,
     );
     complete!(
         every_info(),
@@ -352,6 +358,7 @@ fn every_list_is_complete() {
         Info::KeepsTrying,
         Info::HowToQuit,
         Info::Help(_),
+        Info::RelayHelp,
         Info::ConfirmTracker { .. },
         Info::PasswordWanted { .. },
         Info::PasswordSkipped,

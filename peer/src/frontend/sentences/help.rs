@@ -17,14 +17,18 @@ pub(crate) fn lines(language: Language, topic: Option<Verb>) -> Vec<String> {
             lines
         }
         None => {
-            let row = |&verb: &Verb| format!("{:USAGE_CHARS$}  {}", usage(language, verb), summary(language, verb));
             let rest = language.either(
                 "Everything else is said to whom the prompt names; //text says a text that begins with a slash.",
                 "Tudo o mais é dito a quem o prompt nomeia; //texto diz um texto que começa com uma barra.",
             );
-            Verb::ALL.iter().map(row).chain([rest.to_owned()]).collect()
+            rows(language, Verb::ALL).chain([rest.to_owned()]).collect()
         }
     }
+}
+
+/// A line about each of some commands.
+pub(super) fn rows(language: Language, verbs: &[Verb]) -> impl Iterator<Item = String> {
+    verbs.iter().map(move |&verb| format!("{:USAGE_CHARS$}  {}", usage(language, verb), summary(language, verb)))
 }
 
 /// How a command is typed.

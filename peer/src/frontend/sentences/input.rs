@@ -5,7 +5,7 @@ use papo_proto::{
     names::{BadName, NAME_CHARS_MAX},
 };
 
-use super::{Language, help::usage, reasons::capacities, say, starting::listen_refused};
+use super::{Language, help::usage, reasons::capacities, relay, say, starting::listen_refused};
 use crate::{
     args::BadAddress,
     frontend::{
@@ -168,6 +168,8 @@ pub(crate) fn trouble(language: Language, trouble: &Trouble) -> String {
             "{user} não apareceu em {seconds} s: o papo está rodando lá, e o firewall o deixa passar?"
         ),
         Trouble::HostRefused { address, reason } => listen_refused(language, address, *reason, "--host"),
+        Trouble::RelayUnreachable(trouble) => relay::unreachable(language, *trouble),
+        Trouble::NotByRelay => relay::not_by_relay(language).to_owned(),
         Trouble::NotShown(count) => say!(
             language,
             "{count} notices are not shown, because the output was full; no message is among them",

@@ -20,7 +20,7 @@
 //!
 //! - [`starting`], [`mod@broken`]: before anything else works, and where it can't; [`notices`], [`problems`], [`input`]: what happened, what could not be
 //!   done, what was not understood; [`reasons`]: why, in a few words.
-//! - [`people`], [`rooms`], [`files`], [`latency`]: what these are about.
+//! - [`people`], [`rooms`], [`files`], [`latency`], [`relay`]: what these are about.
 //! - [`help`] is about commands.
 
 mod broken;
@@ -35,6 +35,7 @@ mod notices;
 mod people;
 mod problems;
 mod reasons;
+pub(crate) mod relay;
 mod rooms;
 mod starting;
 #[cfg(test)]

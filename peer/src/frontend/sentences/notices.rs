@@ -14,7 +14,7 @@ use super::{
     Language, files, help,
     people::status,
     reasons::{fault, refusal},
-    say, target,
+    relay, say, target,
 };
 use crate::frontend::event::Info;
 
@@ -263,6 +263,7 @@ pub(crate) fn info(language: Language, info: &Info) -> Vec<String> {
             "Ctrl-C again, Ctrl-D or /quit ends papo",
             "Ctrl-C outra vez, Ctrl-D ou /quit encerra o papo"
         ),
+        Info::RelayHelp => return relay::help(language),
         Info::Help(topic) => return help::lines(language, *topic),
         Info::ConfirmTracker { tracker, key } => {
             let what = say!(

@@ -22,14 +22,14 @@ pub(crate) fn password_prompt(language: Language, user: &Name, register: bool, a
 /// Who says something, and to whom alone, as it stands before what is said. It is one's `own`; `paint` writes a name.
 pub(crate) fn author(
     language: Language,
-    (from, to): (&Name, Option<&Name>),
+    (from, to): (&str, Option<&Name>),
     own: bool,
-    paint: impl Fn(&Name) -> String,
+    paint: impl Fn(&str) -> String,
 ) -> String {
     match (language, to) {
         (_, None) => format!("{}: ", paint(from)),
-        (Language::En, Some(to)) => format!("{} → {}: ", paint(from), paint(to)),
-        (Language::Pt, Some(to)) if own => format!("[PRIVADO para {}] ", paint(to)),
+        (Language::En, Some(to)) => format!("{} → {}: ", paint(from), paint(to.as_str())),
+        (Language::Pt, Some(to)) if own => format!("[PRIVADO para {}] ", paint(to.as_str())),
         (Language::Pt, Some(_)) => format!("[PRIVADO de {}] ", paint(from)),
     }
 }

@@ -3,9 +3,8 @@
 use papo_proto::{
     error::{Counters, Fault},
     identity::Key,
-    machine::Refusal,
+    machine::{Closed, Refusal},
     monitor::{Measurement, status::Thresholds},
-    names::Name,
     peer::{
         Problem,
         interface::{PeerEvent, PeerSeen, Phase, RoomSeen, TransferSeen},
@@ -46,6 +45,7 @@ fn everything(language: Language) -> Vec<(String, String)> {
     all.extend(every_info().iter().flat_map(|one| info(language, one).into_iter().map(move |line| about(one, line))));
     let others = [
         people_and_rooms(language),
+        of_relays(language),
         of_latency(language),
         starting_and_standing(language),
         of_what_broke(language),
@@ -106,6 +106,20 @@ fn people_and_rooms(language: Language) -> Vec<String> {
     all.extend([peer_columns(language), room_columns(language)].concat().iter().map(|&head| head.to_owned()));
     all.extend([no_peers(language), no_rooms(language)].map(str::to_owned));
     all
+}
+
+fn of_relays(language: Language) -> Vec<String> {
+    use papo_proto::relay::chat::{Notice, Trouble};
+    let closed = [Closed::End, Closed::Reset, Closed::SlowReader, Closed::Lost].map(Trouble::Closed);
+    let troubles = closed.into_iter().chain([Trouble::UnknownHost, Trouble::Silent, Trouble::Refused(Refusal::Other)]);
+    let mut notices = vec![
+        Notice::Joined { address: ([10, 0, 0, 1], 12345).into() },
+        Notice::TooMuch,
+        Notice::Missed(3),
+        Notice::Stopped { unsaid: 3 },
+    ];
+    notices.extend(troubles.map(Notice::Lost));
+    notices.iter().filter_map(|notice| relay::of_notice(language, notice)).collect()
 }
 
 fn of_latency(language: Language) -> Vec<String> {
@@ -407,7 +421,7 @@ fn the_older_systems_sentences_are_theirs_to_the_letter() {
         (latency::answered(pt, &bia, 150_000), "Conexão Lenta. Latência: 150.00 ms"),
         (latency::answered(pt, &bia, 300_000), "Conexão Muito Lenta. Latência: 300.00 ms"),
         (latency::inactive(pt, &bia), "Conexão Inativa."),
-        (author(pt, (&bia, Some(&me)), false, Name::to_string), "[PRIVADO de X]"),
+        (author(pt, (bia.as_str(), Some(&me)), false, str::to_owned), "[PRIVADO de X]"),
         (mistake(pt, &Mistake::UnknownCommand { typed: "x".to_owned(), nearest: None }), "Comando não suportado."),
     ] {
         assert!(said.contains(sentence), "{said}");

@@ -96,8 +96,8 @@ impl Words {
         fitting.map(|(number, _)| format!("{number} ")).filter(|number| number.starts_with(start)).collect()
     }
 
-    /// Where the word before `at` begins, and what it may become.
-    pub(crate) fn candidates(&self, line: &str, at: usize) -> (usize, Vec<String>) {
+    /// Where the word before `at` begins, and what it may become where there are these commands.
+    pub(crate) fn candidates(&self, known: &[Verb], line: &str, at: usize) -> (usize, Vec<String>) {
         let Some(typed) = line.get(..at) else { return (0, Vec::new()) };
         let start = typed.rfind(char::is_whitespace).map_or(0, |space| space + char_length(typed, space));
         let word = &typed[start..];
@@ -108,10 +108,10 @@ impl Words {
             };
         };
         if start == 0 {
-            return (0, verbs(command, "/"));
+            return (0, verbs(known, command, "/"));
         }
         let mut words = typed.split_whitespace();
-        let verb = words.next().and_then(|first| Verb::named(&first[1..]));
+        let verb = words.next().and_then(|first| named(known, &first[1..]));
         let first = words.clone().count() <= usize::from(!word.is_empty());
         let Some(verb) = verb.filter(|_| first) else { return (start, Vec::new()) };
         let sign = |sign: char| word.strip_prefix(sign).map_or((word, String::new()), |rest| (rest, sign.to_string()));
@@ -139,7 +139,7 @@ impl Words {
             }
             Takes::Offer => self.numbers(word, true),
             Takes::Transfer => self.numbers(word, false),
-            Takes::Command => verbs(word.trim_start_matches('/'), ""),
+            Takes::Command => verbs(known, word.trim_start_matches('/'), ""),
             Takes::Word(words) => {
                 words.iter().filter(|one| one.starts_with(word)).map(|one| format!("{one} ")).collect()
             }
@@ -155,13 +155,13 @@ fn may_complete(line: &str, at: usize) -> bool {
 }
 
 /// Where a path begins that is being typed, and what there is of it.
-fn path_before(line: &str, at: usize) -> Option<(usize, &str)> {
+fn path_before<'l>(known: &[Verb], line: &'l str, at: usize) -> Option<(usize, &'l str)> {
     let typed = line.get(..at)?;
     let rest = |text: &'_ str| text.find(char::is_whitespace).map(|end| text.len() - text[end..].trim_start().len());
     let command = typed.strip_prefix('/')?;
     let to = rest(command)?;
     let path = to + rest(&command[to..])?;
-    let takes = Verb::named(command[..to].trim_end()).map(Verb::takes);
+    let takes = named(known, command[..to].trim_end()).map(Verb::takes);
     (takes == Some(Takes::Receiver)).then(|| (1 + path, &command[path..]))
 }
 
@@ -181,8 +181,12 @@ fn begin_with(words: &BTreeSet<String>, start: &str, before: &str, after: &str) 
     fitting.map(|word| format!("{before}{word}{after}")).collect()
 }
 
-fn verbs(start: &str, before: &str) -> Vec<String> {
-    let words = Verb::ALL.iter().flat_map(|verb| std::iter::once(verb.word()).chain(verb.aliases().iter().copied()));
+fn named(known: &[Verb], word: &str) -> Option<Verb> {
+    Verb::named(word).filter(|verb| known.contains(verb))
+}
+
+fn verbs(known: &[Verb], start: &str, before: &str) -> Vec<String> {
+    let words = known.iter().flat_map(|verb| std::iter::once(verb.word()).chain(verb.aliases().iter().copied()));
     words.filter(|word| word.starts_with(&start.to_lowercase())).map(|word| format!("{before}{word} ")).collect()
 }
 
@@ -211,16 +215,16 @@ impl Hint for Suggestion {
 }
 
 /// What a command that is being typed could become, and what it takes.
-pub(crate) fn suggestion(language: Language, line: &str, at: usize) -> Option<Suggestion> {
+pub(crate) fn suggestion(language: Language, known: &[Verb], line: &str, at: usize) -> Option<Suggestion> {
     let command = line.strip_prefix('/').filter(|command| at == line.len() && !command.is_empty())?;
     let (word, rest) = command.split_once(' ').map_or((command, None), |(word, rest)| (word, Some(rest)));
     let arguments = |verb: Verb| help::usage(language, verb).split_once(' ').map_or("", |(_, arguments)| arguments);
     if let Some(rest) = rest {
-        let verb = Verb::named(word)?;
+        let verb = named(known, word)?;
         let shown = arguments(verb).to_owned();
         return (rest.is_empty() && !shown.is_empty()).then_some(Suggestion { shown, taken: 0 });
     }
-    let verb = Verb::named(word).or_else(|| Verb::ALL.iter().copied().find(|verb| verb.word().starts_with(word)))?;
+    let verb = named(known, word).or_else(|| known.iter().copied().find(|verb| verb.word().starts_with(word)))?;
     let missing = verb.word().strip_prefix(word)?;
     let arguments = arguments(verb);
     let gap = if arguments.is_empty() { "" } else { " " };
@@ -235,6 +239,8 @@ pub(crate) struct LineHelper {
     pub(crate) theme: Theme,
     pub(crate) paths: Paths,
     pub(crate) language: Language,
+    /// The commands that there are.
+    pub(crate) verbs: &'static [Verb],
 }
 
 impl Helper for LineHelper {}
@@ -247,12 +253,12 @@ impl Completer for LineHelper {
         if self.screen.is_secret() {
             return Ok((0, Vec::new()));
         }
-        Ok(match path_before(line, at) {
+        Ok(match path_before(self.verbs, line, at) {
             Some((start, path)) => {
                 let (last, names) = self.paths.candidates(path);
                 (start + last, names)
             }
-            None => self.screen.words(|words| words.candidates(line, at)),
+            None => self.screen.words(|words| words.candidates(self.verbs, line, at)),
         })
     }
 }
@@ -266,7 +272,7 @@ impl Hinter for LineHelper {
         if self.screen.is_secret() {
             return None;
         }
-        let suggested = suggestion(self.language, line, at);
+        let suggested = suggestion(self.language, self.verbs, line, at);
         // The editor lists completions without knowing of rows below, so there is none where some may be asked for.
         match self.screen.lay_out_progress(!may_complete(line, at)) {
             Some(progress) => Some(suggested.unwrap_or_default().above(&progress)),
@@ -330,7 +336,7 @@ mod tests {
     #[track_caller]
     fn check(line: &str, start: usize, expected: &[&str]) {
         assert_eq!(
-            words().candidates(line, line.len()),
+            words().candidates(Verb::ALL, line, line.len()),
             (start, expected.iter().map(|one| (*one).to_owned()).collect())
         );
     }
@@ -368,9 +374,9 @@ mod tests {
             ("//send bia x", None),
             ("send bia x", None),
         ] {
-            assert_eq!(path_before(line, line.len()), path, "{line}");
+            assert_eq!(path_before(Verb::ALL, line, line.len()), path, "{line}");
         }
-        assert_eq!(path_before("/send bia abc", 11), Some((10, "a")), "up to the cursor");
+        assert_eq!(path_before(Verb::ALL, "/send bia abc", 11), Some((10, "a")), "up to the cursor");
     }
 
     #[test]
@@ -379,7 +385,7 @@ mod tests {
             [("", false), ("an", false), ("hello @a", true), ("@", true), ("/", true), ("a/b @ c", false)]
         {
             assert_eq!(may_complete(line, line.len()), may, "{line}");
-            assert!(may || words().candidates(line, line.len()).1.is_empty());
+            assert!(may || words().candidates(Verb::ALL, line, line.len()).1.is_empty());
         }
     }
 
@@ -404,12 +410,12 @@ mod tests {
         check("//jo", 0, &[]);
         check("/msg bia an", 9, &[]);
         check("/nonsense b", 10, &[]);
-        assert_eq!(words().candidates("é", 1), (0, Vec::new()), "a cursor inside a letter");
+        assert_eq!(words().candidates(Verb::ALL, "é", 1), (0, Vec::new()), "a cursor inside a letter");
     }
 
     #[test]
     fn a_hint_completes_the_command_and_shows_what_it_takes() {
-        let hint = |line: &str| suggestion(Language::En, line, line.len());
+        let hint = |line: &str| suggestion(Language::En, Verb::ALL, line, line.len());
         let join = hint("/jo").expect("a hint");
         assert_eq!((join.display(), join.completion()), ("in ROOM", Some("in")));
         let arguments = hint("/join ").expect("a hint");
@@ -417,7 +423,7 @@ mod tests {
         for none in ["", "/", "jo", "/join sala", "/xyz", "//jo", "/quit"] {
             assert_eq!(hint(none), None, "{none}");
         }
-        assert_eq!(suggestion(Language::En, "/jo", 1), None, "the cursor is not at the end");
+        assert_eq!(suggestion(Language::En, Verb::ALL, "/jo", 1), None, "the cursor is not at the end");
     }
 
     #[test]

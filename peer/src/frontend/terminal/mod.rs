@@ -28,7 +28,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use papo_proto::{escape::Line, peer::Notice, time::Wall};
+use papo_proto::{escape::Line, peer::Notice, relay::chat, time::Wall};
 
 use self::{
     colour::Theme,
@@ -40,7 +40,8 @@ use self::{
     screen::Screen,
 };
 use super::{
-    Ended, Wiring, columns,
+    Conversation, Ended, Wiring, columns,
+    commands::Verb,
     event::Event,
     lines::{self, Shown},
     number_of,
@@ -49,7 +50,6 @@ use super::{
     sentences::{Language, files},
     session::Effect,
 };
-use crate::store;
 
 /// How much is collected into a page, while more waits.
 const PAGE_BYTES: usize = 16 * 1024;
@@ -66,13 +66,15 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A page that was printed so shortly before a line was entered may still be inside the line editor.
 const IN_EDITOR_MAX: Duration = Duration::from_millis(500);
 
-/// Runs until the peer has ended, or the second signal.
+/// Runs until the machine has ended, or the second signal. There are these commands; `note` is told the number of each
+/// message that was shown.
 ///
 /// # Errors
 /// When the terminal refuses from the start.
-pub(crate) fn run(
-    mut wiring: Wiring,
-    shown: store::Shown,
+pub(crate) fn run<S: Conversation>(
+    mut wiring: Wiring<S>,
+    note: impl FnMut(u64) + Send + 'static,
+    verbs: &'static [Verb],
     screen: &Arc<Screen>,
     theme: Theme,
     history: PathBuf,
@@ -81,11 +83,11 @@ pub(crate) fn run(
     let _echo_off = EchoOff::begin();
     let history = HistoryFile::new(history);
     let language = wiring.language;
-    let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme, paths, language }, &history)?;
-    let printer = Printer::start(editor.create_external_printer()?, shown, Arc::clone(screen));
+    let mut editor = repl::editor(LineHelper { screen: Arc::clone(screen), theme, paths, language, verbs }, &history)?;
+    let printer = Printer::start(editor.create_external_printer()?, note, Arc::clone(screen));
     let reader = {
         let (screen, inbox) = (Arc::clone(screen), Arc::clone(&wiring.inbox));
-        thread::spawn(move || repl::read(editor, &history, &screen, &inbox, language))
+        thread::spawn(move || repl::read(editor, &history, &screen, &inbox))
     };
     let renderer = Renderer { theme, zone: TimeZone::system(), language };
     let mut page = Page { text: String::new(), number: None };
@@ -164,7 +166,7 @@ fn show_progress(
 /// What is seen of an event here: what one says oneself stands there already, as it was typed.
 fn seen(event: &Event, me: &papo_proto::names::Name, language: Language) -> Vec<Shown> {
     let mut shown = lines::of(event, me, language);
-    if matches!(event, Event::Notice(Notice::Said { .. })) {
+    if matches!(event, Event::Notice(Notice::Said { .. }) | Event::Relay(chat::Notice::Said { .. })) {
         shown.retain(|one| !matches!(one, Shown::Message(_)));
     }
     shown

@@ -17,7 +17,6 @@ use std::{
 use rustyline::ExternalPrinter;
 
 use super::screen::Screen;
-use crate::store::Shown;
 
 /// Pages that wait to be printed.
 const PAGES_MAX: usize = 64;
@@ -46,16 +45,20 @@ pub(crate) struct Printer {
 const REFRESH: &str = "\x1b[A\n";
 
 impl Printer {
-    /// Starts it.
-    pub(crate) fn start(to: impl ExternalPrinter + Send + 'static, shown: Shown, screen: Arc<Screen>) -> Self {
+    /// Starts it. `note` is told the number of each message that was shown.
+    pub(crate) fn start(
+        to: impl ExternalPrinter + Send + 'static,
+        note: impl FnMut(u64) + Send + 'static,
+        screen: Arc<Screen>,
+    ) -> Self {
         let (pages, queue) = sync_channel(PAGES_MAX);
         let printed = Arc::new(Mutex::new(None));
-        let note = Arc::clone(&printed);
+        let last = Arc::clone(&printed);
         let refreshing = Arc::<AtomicBool>::default();
         let refreshed = Arc::clone(&refreshing);
         Self {
             pages: Some(pages),
-            thread: thread::spawn(move || print_pages(to, shown, &screen, &queue, &note, &refreshed)),
+            thread: thread::spawn(move || print_pages(to, note, &screen, &queue, &last, &refreshed)),
             printed,
             refreshing,
         }
@@ -98,10 +101,10 @@ impl Printer {
 
 fn print_pages(
     mut to: impl ExternalPrinter,
-    mut shown: Shown,
+    mut note: impl FnMut(u64),
     screen: &Screen,
     pages: &Receiver<Page>,
-    note: &Mutex<Option<Instant>>,
+    last: &Mutex<Option<Instant>>,
     refreshing: &AtomicBool,
 ) {
     for page in pages {
@@ -123,11 +126,9 @@ fn print_pages(
             log::error!("the terminal can't be written: {error}");
             continue;
         }
-        *note.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        if let Some(number) = page.number
-            && let Err(error) = shown.note(number)
-        {
-            log::error!("how far messages were shown can't be noted: {error}");
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if let Some(number) = page.number {
+            note(number);
         }
     }
 }

@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, tz::TimeZone};
 use papo_proto::{
     escape::{self, Line},
-    names::Name,
     time::Wall,
 };
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -64,11 +63,11 @@ impl Renderer {
         let time = self.time(message.at, now);
         let mark = if message.plaintext { format!("{} ", sentences::PLAINTEXT) } else { String::new() };
         let room = message.room.as_ref().map_or(mark.clone(), |room| format!("{mark}#{room} "));
-        let who = (&message.from, message.to.as_ref());
-        let author = |paint: &dyn Fn(&Name) -> String| sentences::author(self.language, who, message.own, paint);
+        let who = (&*message.from, message.to.as_ref());
+        let author = |paint: &dyn Fn(&str) -> String| sentences::author(self.language, who, message.own, paint);
         let painted = author(&|name| self.theme.name(name));
         let _ = write!(text, "{} {}{painted}", self.theme.faint(&time), self.theme.faint(&room));
-        let mut used = time.width() + 1 + room.width() + author(&Name::to_string).width();
+        let mut used = time.width() + 1 + room.width() + author(&str::to_owned).width();
         for (number, line) in message.text.lines().enumerate() {
             for (row, part) in wrapped(&line, used, FURTHER.width(), columns).into_iter().enumerate() {
                 if number + row > 0 {
@@ -204,6 +203,8 @@ fn unbroken(at: usize, word: &str, columns: usize) -> Vec<(usize, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use papo_proto::names::Name;
+
     use super::*;
 
     /// 2026-12-31T12:34:00Z.
@@ -222,7 +223,7 @@ mod tests {
         Shown::Message(Message {
             at: NOON,
             room,
-            from: name("bia"),
+            from: "bia".into(),
             plaintext: false,
             to,
             own: false,
@@ -275,7 +276,7 @@ mod tests {
     fn another_day_is_dated_and_an_impossible_time_is_none() {
         let at = |at| {
             let text = "x".to_owned().into();
-            let message = Message { at, room: None, from: name("bia"), plaintext: false, to: None, own: false, text };
+            let message = Message { at, room: None, from: "bia".into(), plaintext: false, to: None, own: false, text };
             plain().text(&[Shown::Message(message)], NOON, 80)
         };
         assert_eq!(at(Wall(NOON.0 - 2 * DATED_AFTER_MS)), "2026-12-30 00:34 bia: x\n");

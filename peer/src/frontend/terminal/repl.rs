@@ -22,8 +22,9 @@ use super::{
     screen::Screen,
 };
 use crate::frontend::{
+    commands::Verb,
     event::Trouble,
-    inbox::Inbox,
+    inbox::{Inbox, Waiting},
     sentences::{self, Language},
     session::{Input, Prompt},
 };
@@ -56,13 +57,13 @@ pub(crate) fn editor(helper: LineHelper, history: &HistoryFile) -> rustyline::Re
 }
 
 /// Reads until it is stopped, or the terminal is gone.
-pub(crate) fn read(
+pub(crate) fn read<N: Waiting>(
     mut editor: LineEditor,
     history: &HistoryFile,
     screen: &Arc<Screen>,
-    inbox: &Arc<Inbox>,
-    language: Language,
+    inbox: &Arc<Inbox<N>>,
 ) {
+    let (language, verbs) = editor.helper().map_or((Language::En, Verb::ALL), |helper| (helper.language, helper.verbs));
     while let Some((prompt, (draft, at))) = screen.begin() {
         echo::turn_off();
         let (left, right) = draft.split_at_checked(at).unwrap_or((draft.as_str(), ""));
@@ -81,7 +82,7 @@ pub(crate) fn read(
             Err(ReadlineError::Interrupted) if returned.woken => {
                 if let (Some((draft, at)), Some((columns, _))) = (returned.wipe, editor.dimensions()) {
                     let typed = matches!(prompt, Prompt::Chat(_));
-                    let written = if typed { with_hint(language, &draft, at) } else { String::new() };
+                    let written = if typed { with_hint(language, verbs, &draft, at) } else { String::new() };
                     wipe(&text, &written, usize::from(columns), usize::from(progress));
                 }
                 continue;
@@ -126,8 +127,8 @@ fn wipe(prompt: &str, written: &str, columns: usize, below: usize) {
 }
 
 /// What the editor has written of a draft.
-fn with_hint(language: Language, draft: &str, at: usize) -> String {
-    let hint = suggestion(language, draft, at);
+fn with_hint(language: Language, verbs: &[Verb], draft: &str, at: usize) -> String {
+    let hint = suggestion(language, verbs, draft, at);
     draft.to_owned() + hint.as_ref().map_or("", |hint| hint.display())
 }
 

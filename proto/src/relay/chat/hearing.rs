@@ -4,7 +4,7 @@
 //! after another arrive as one. So a text ends where the next one begins, or where nothing more comes for a moment. Who
 //! writes what looks like a beginning into a text of theirs is not found out: nothing in these bytes could tell it.
 //!
-//! Invariant: what is kept is shorter than [`KEPT_BYTES_MAX`], and whatever is text is heard once, in order.
+//! Invariant: what is kept is shorter than `KEPT_BYTES_MAX`, and whatever is text is heard once, in order.
 
 use std::{net::SocketAddr, time::Duration};
 

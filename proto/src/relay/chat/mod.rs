@@ -13,7 +13,7 @@
 //! said is said to the next.
 //!
 //! - What is said is cut into pieces that every relay relays whole, with a pause between, so that no two become one.
-//! - What would end this client is told from what is said: see [`harmless`].
+//! - What would end this client is told from what is said by a space: see `harmless`.
 //! - [`hearing`]: what is heard, as who said what.
 //!
 //! Invariant: at the end, what waits is said first, for a bounded time; and nothing is said after that.
@@ -38,7 +38,7 @@ use crate::{
     peer::redial::Redial,
     plaintext::{READ_BYTES, paced::PAUSE, text::pieces},
     rng::{Seed, Stream},
-    time::Time,
+    time::{Time, Wall},
     timers::Timers,
 };
 
@@ -104,10 +104,19 @@ pub enum Notice {
     /// It has not joined, or has lost the relay. It tries again until it is told to leave.
     Lost(Trouble),
     /// Someone said something.
-    Heard(#[serde(serialize_with = "heard")] Heard),
-    /// What was to be said is said: the text as it was given.
+    Heard {
+        /// When it was heard.
+        at: Wall,
+        /// Who, as the relay tells; nobody where it does not.
+        from: Option<SocketAddr>,
+        /// What.
+        text: String,
+    },
+    /// What was to be said is said.
     Said {
-        /// It.
+        /// When.
+        at: Wall,
+        /// The text as it was given.
         text: String,
     },
     /// It is not said: too much waits already.
@@ -119,10 +128,6 @@ pub enum Notice {
         /// Texts that were not said, or not whole.
         unsaid: usize,
     },
-}
-
-fn heard<S: serde::Serializer>(heard: &Heard, serializer: S) -> Result<S::Ok, S::Error> {
-    (&heard.from, &heard.text).serialize(serializer)
 }
 
 /// Why there is no relay.
@@ -218,6 +223,8 @@ pub struct Chat {
     has_joined: bool,
     open: bool,
     missed: u64,
+    /// The time on the wall, and when that was.
+    wall: (Wall, Time),
     timers: Timers<Timer>,
     leaving: bool,
     stopped: bool,
@@ -245,6 +252,7 @@ impl Machine for Chat {
             has_joined: false,
             open: true,
             missed: 0,
+            wall: (Wall::default(), Time::ZERO),
             timers,
             leaving: false,
             stopped: false,
@@ -265,12 +273,12 @@ impl Machine for Chat {
             Event::Datagram { socket, from, bytes } => self.on_datagram(now, socket, from, &bytes, out),
             Event::Undeliverable { socket, to } => self.on_undeliverable(now, socket, to, out),
             Event::Closed { reason, .. } => self.on_lost(now, Trouble::Closed(reason), out),
+            Event::Wall(wall) => self.wall = (wall, now),
             Event::Command(Command::Say(text)) => self.on_say(now, text, out),
             Event::Command(Command::Output { open }) => self.on_output(open, out),
             Event::Command(Command::Leave) => self.on_leave(now, out),
             Event::Listening { .. }
             | Event::Writable { .. }
-            | Event::Wall(_)
             | Event::Interfaces(_)
             | Event::Committed(_)
             | Event::PasswordChecked { .. }
@@ -298,9 +306,9 @@ impl Chat {
                 Timer::Say => self.say(now, out),
                 Timer::Heard => {
                     let heard = self.hearing.finish();
-                    self.hear(heard, out);
+                    self.hear(now, heard, out);
                 }
-                Timer::GiveUp => return self.stop(out),
+                Timer::GiveUp => return self.stop(now, out),
             }
         }
     }
@@ -408,7 +416,7 @@ impl Chat {
     /// There is no relay: another attempt follows.
     fn on_lost(&mut self, now: Time, trouble: Trouble, out: &mut Out) {
         let heard = std::mem::take(&mut self.hearing).finish();
-        self.hear(heard, out);
+        self.hear(now, heard, out);
         if matches!(trouble, Trouble::Closed(_)) {
             self.phase = Phase::Waiting;
         }
@@ -434,12 +442,13 @@ impl Chat {
     fn on_received(&mut self, now: Time, conn: ConnId, bytes: &[u8], out: &mut Out) {
         if matches!(self.phase, Phase::Connected(own) if own == conn) {
             let heard = self.hearing.push(now, bytes);
-            self.hear(heard, out);
+            self.hear(now, heard, out);
         }
     }
 
-    fn hear(&mut self, heard: Vec<Heard>, out: &mut Out) {
-        heard.into_iter().for_each(|one| out.notify(Notice::Heard(one)));
+    fn hear(&mut self, now: Time, heard: Vec<Heard>, out: &mut Out) {
+        let at = self.wall_now(now);
+        heard.into_iter().for_each(|Heard { from, text }| out.notify(Notice::Heard { at, from, text }));
         match self.hearing.deadline() {
             Some(at) => self.timers.set(Timer::Heard, at),
             None => self.timers.clear(Timer::Heard),
@@ -464,7 +473,7 @@ impl Chat {
         match std::str::from_utf8(bytes) {
             Ok("" | "ping") | Err(_) => {}
             Ok(_) if !self.open => self.missed += 1,
-            Ok(text) => out.notify(Notice::Heard(hearing::of_datagram(text))),
+            Ok(text) => self.hear(now, vec![hearing::of_datagram(text)], out),
         }
     }
 
@@ -504,7 +513,7 @@ impl Chat {
         }
         self.timers.clear(Timer::Say);
         let is_joined = self.phase.is_joined();
-        let Some(piece) = self.waiting.pop_front_if(|_| is_joined) else { return self.leave_if_done(out) };
+        let Some(piece) = self.waiting.pop_front_if(|_| is_joined) else { return self.leave_if_done(now, out) };
         if let Phase::Connected(conn) = self.phase {
             out.send(conn, piece.bytes.as_bytes());
         } else if let Some((socket, relay)) = self.phase.spoken_with() {
@@ -514,28 +523,28 @@ impl Chat {
         self.timers.set(Timer::Say, now + pause);
         if let Some(text) = piece.ends {
             self.waiting_bytes -= text.len();
-            out.notify(Notice::Said { text });
+            out.notify(Notice::Said { at: self.wall_now(now), text });
         }
-        self.leave_if_done(out);
+        self.leave_if_done(now, out);
     }
 
     fn on_leave(&mut self, now: Time, out: &mut Out) {
         if !std::mem::replace(&mut self.leaving, true) {
             self.timers.set(Timer::GiveUp, now + ms(self.start.limits.drain_ms_max));
-            self.leave_if_done(out);
+            self.leave_if_done(now, out);
         }
     }
 
-    fn leave_if_done(&mut self, out: &mut Out) {
+    fn leave_if_done(&mut self, now: Time, out: &mut Out) {
         // Where no relay has ever been, none is waited for.
         if self.leaving && (self.waiting.is_empty() || !self.has_joined) {
-            self.stop(out);
+            self.stop(now, out);
         }
     }
 
-    fn stop(&mut self, out: &mut Out) {
+    fn stop(&mut self, now: Time, out: &mut Out) {
         let heard = self.hearing.finish();
-        self.hear(heard, out);
+        self.hear(now, heard, out);
         if let Phase::Member(socket, relay, _) = self.phase {
             out.send_to(socket, relay, LEAVE.as_bytes());
         }
@@ -543,6 +552,11 @@ impl Chat {
         self.stopped = true;
         let unsaid = self.waiting.iter().filter(|piece| piece.ends.is_some()).count();
         out.notify(Notice::Stopped { unsaid });
+    }
+
+    fn wall_now(&self, now: Time) -> Wall {
+        let (wall, at) = self.wall;
+        wall.plus(now.since(at))
     }
 }
 

@@ -64,6 +64,11 @@ impl World {
                 }
                 Action::Close { id, .. } => self.closed.push(id),
                 Action::Reading(_, reading) => self.reading.push(reading),
+                // When something was said is told by one test.
+                Action::Notify(Notice::Heard { from, text, .. }) => {
+                    self.notices.push(Notice::Heard { at: Wall(7), from, text });
+                }
+                Action::Notify(Notice::Said { text, .. }) => self.notices.push(said(&text)),
                 Action::Notify(notice) => self.notices.push(notice),
                 other => panic!("{other:?}"),
             }
@@ -145,11 +150,11 @@ fn udp() -> (World, SocketId) {
 }
 
 fn said(text: &str) -> Notice {
-    Notice::Said { text: text.to_owned() }
+    Notice::Said { at: Wall(7), text: text.to_owned() }
 }
 
 fn heard(from: &str, text: &str) -> Notice {
-    Notice::Heard(Heard { from: from.parse().ok(), text: text.to_owned() })
+    Notice::Heard { at: Wall(7), from: from.parse().ok(), text: text.to_owned() }
 }
 
 #[test]
@@ -427,4 +432,20 @@ fn the_relay_for_tcp_takes_no_text_for_the_wish_to_leave() {
         let closes = out.actions().iter().any(|action| matches!(action, Action::Close { .. }));
         assert!(!closes, "{text:?}");
     }
+}
+
+#[test]
+fn what_is_said_and_heard_has_the_time_on_the_wall() {
+    let (mut world, conn) = tcp();
+    world.tell(Event::Wall(Wall(1_000_000)));
+    world.pass(ms(500));
+    let mut out = Outbox::default();
+    world.chat.handle(world.now, Event::Received { conn, bytes: b"oi".into() }, &mut out);
+    world.chat.handle(world.now + PAUSE, Event::Due, &mut out);
+    world.chat.handle(world.now + PAUSE, Event::Command(Command::Say("oi".to_owned())), &mut out);
+    let at = |action: &Action<Notice, ()>| match action {
+        Action::Notify(Notice::Heard { at, .. } | Notice::Said { at, .. }) => Some(at.0),
+        _ => None,
+    };
+    assert_eq!(out.actions().iter().filter_map(at).collect::<Vec<_>>(), [1_000_550, 1_000_550]);
 }
