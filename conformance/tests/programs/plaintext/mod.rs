@@ -1,4 +1,6 @@
 //! The clients of the older systems, as they were, against the real programs. Each test names the line of their formats
 //! that it is about.
 
+mod line;
 mod peers;
+mod tracker;

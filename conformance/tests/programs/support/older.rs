@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::mpsc::{Receiver, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -140,6 +140,19 @@ impl Older {
         self.tracker.hear()
     }
 
+    /// Asks again and again until the answer is as wanted: for what changes without being told.
+    #[track_caller]
+    pub(crate) fn ask_until(&mut self, object: &Value, wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + BOUND;
+        loop {
+            let found = self.ask(object);
+            if wanted(&found) {
+                return found;
+            }
+            assert!(Instant::now() < end, "it was never as wanted: {found}");
+        }
+    }
+
     /// Something about a room.
     #[track_caller]
     pub(crate) fn ask_room(&mut self, cmd: &str, room: &str) -> Value {
@@ -153,9 +166,14 @@ impl Older {
         Objects::new(self.accepted.recv_timeout(BOUND).expect("somebody connects in time"), PEER_BYTES)
     }
 
+    /// The next connection, if somebody makes one within a while.
+    pub(crate) fn try_accept(&self, within: Duration) -> Option<Objects> {
+        self.accepted.recv_timeout(within).ok().map(|stream| Objects::new(stream, PEER_BYTES))
+    }
+
     /// Whether nobody connects for a while.
     pub(crate) fn is_left_alone_for(&self, silence: Duration) -> bool {
-        self.accepted.recv_timeout(silence).is_err()
+        self.try_accept(silence).is_none()
     }
 }
 
