@@ -1,6 +1,7 @@
 //! One who hosts, one who joins, and lines without JSON.
 
 use crate::support::{
+    older::{Older, message},
     papo::{Options, PASSWORD, Papo, text, texts},
     tracker::Tracker,
 };
@@ -36,6 +37,21 @@ fn one_hosts_another_joins_and_they_talk() {
     let host = host.options().by_key().log_in();
     let again = invitation(&host);
     assert_eq!(again.split_once('#').map(|(_, key)| key), spec.split_once('#').map(|(_, key)| key));
+}
+
+#[test]
+fn a_host_who_allows_plain_text_lets_older_clients_in() {
+    let options = Options::new("ana").password(PASSWORD).with(&["--host", "127.0.0.1:0", "--allow-plaintext"]);
+    let mut host = options.log_in();
+    let spec = invitation(&host);
+    let address = spec.split('#').next().and_then(|address| address.parse().ok()).expect("an address");
+    let mut bia = Older::registered("bia", address);
+    bia.ask_room("CREATE_ROOM", "praça");
+    host.join("praça");
+    let mut to_host = bia.accept();
+    assert_eq!(to_host.hear()["cmd"], "HELLO");
+    to_host.say(&message(Some("praça"), "bia", "oi"));
+    assert_eq!(host.wait_message("oi")["plaintext"], true);
 }
 
 #[test]
