@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use papo_proto::{
     tracker::{Registration, interface::PING_INTERVAL_MS},
     wire::tracker::TOKEN_BYTES_MAX,
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR")]
     listen: Vec<SocketAddr>,
     /// Keep identity and database here [default: papo-tracker in the XDG data directory]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
     /// Who may make an account [default: open]
     #[arg(long, value_enum)]
@@ -56,8 +56,27 @@ pub(crate) struct Arguments {
     #[arg(long)]
     record_secrets: bool,
     /// Read these settings from a TOML file, by the same names
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+    #[command(subcommand)]
+    errand: Option<Errand>,
+}
+
+/// What there is to do instead of hosting a tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Errand {
+    /// Import accounts and rooms of the older system: users_db.json, rooms_db.json and peers_db.json in DIR
+    Import {
+        /// Where the files are
+        #[arg(value_name = "DIR")]
+        from: PathBuf,
+    },
+    /// Export accounts (without passwords) and plaintext rooms as such files into DIR, in place of any that are there
+    Export {
+        /// Where the files go
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+    },
 }
 
 /// Who may make an account.
@@ -115,6 +134,8 @@ pub(crate) struct Settings {
     pub(crate) record: Option<PathBuf>,
     /// Whether an identity that is in use may be recorded.
     pub(crate) record_secrets: bool,
+    /// What there is to do instead.
+    pub(crate) errand: Option<Errand>,
 }
 
 /// What is wrong with how the program was started.
@@ -157,6 +178,7 @@ impl Arguments {
             relay_udp: self.relay_udp.or(config.relay_udp),
             record,
             record_secrets: self.record_secrets || config.record_secrets,
+            errand: self.errand,
         })
     }
 }

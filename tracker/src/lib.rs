@@ -2,6 +2,7 @@
 //!
 //! - [`Hosting`]: a data directory, opened and checked, and the machine with everything that belongs to it.
 //! - [`store`]: accounts, rooms and rosters in SQLite.
+//! - [`migration`]: accounts and rooms of the older system's tracker, imported and exported.
 //! - [`passwords`]: checked by Argon2id.
 //! - [`settings`]: files that settings stand in, read alike by both programs.
 //!
@@ -10,6 +11,7 @@
 //!
 //! Invariant: nothing is written to a database that is not this program's, is newer than it, or is damaged.
 
+pub mod migration;
 pub mod passwords;
 pub mod settings;
 pub mod store;

@@ -5,7 +5,7 @@
 //! their counts, at most once a minute, so that nobody can fill a disk from afar.
 //!
 //! Signals: SIGTERM and SIGINT say goodbye to everyone and end the program; a second one ends it at once. SIGUSR1 logs
-//! the counters. Exit codes: 0 fine, 1 failure, 2 usage.
+//! the counters. `import` and `export` host nothing: they move accounts and rooms, and end. Exit codes: 0 fine, 1 failure, 2 usage.
 
 mod args;
 mod host;
@@ -14,13 +14,16 @@ mod signals;
 
 use std::{cell::RefCell, io, path::Path, process::ExitCode, rc::Rc, sync::Arc};
 
-use args::{Arguments, Settings};
+use args::{Arguments, Errand, Settings};
 use clap::Parser as _;
-use host::Host;
+use host::{Host, say};
 use log::{error, info, warn};
 use papo_proto::limits::Limits;
 use papo_runtime_mio::{Options, Reactor, diagnostics};
-use papo_tracker::{Hosting, HostingOptions};
+use papo_tracker::{
+    Hosting, HostingOptions,
+    migration::{self, export::Exported, import::Imported},
+};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals,
@@ -30,6 +33,9 @@ use signal_hook::{
 const CONNECTIONS_SPARE: usize = 64;
 /// Descriptors that are no connections: database, locks, listeners, wakers, recording, and what SQLite opens at times.
 const DESCRIPTORS_KEPT: usize = 32;
+
+/// No more is told of what an import left out.
+const SKIPPED_TOLD_MAX: usize = 100;
 
 const _: () = assert!(!papo_proto::CANARY, "the canary breaks a rule on purpose; it is for the simulator alone");
 
@@ -47,7 +53,11 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(wrong) => return fail(&wrong, 2),
     };
-    match run(settings) {
+    let done = match settings.errand.clone() {
+        Some(errand) => run_errand(&errand, &settings.data),
+        None => run(settings),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed { sentence, code }) => fail(&sentence, code),
     }
@@ -68,6 +78,28 @@ impl<E: std::error::Error> From<E> for Failed {
     fn from(error: E) -> Self {
         Self { sentence: error.to_string(), code: 1 }
     }
+}
+
+/// Moves accounts and rooms; what came of it is said on stdout, and what was left out on stderr.
+fn run_errand(errand: &Errand, data: &Path) -> Result<(), Failed> {
+    match errand {
+        Errand::Import { from } => {
+            let Imported { accounts, rooms, skipped } = migration::import(data, from)?;
+            for (what, _) in skipped.iter().zip(0..SKIPPED_TOLD_MAX) {
+                warn!("left out: {what}");
+            }
+            let skipped = skipped.len();
+            say(&format!("imported: {accounts} accounts, {rooms} rooms; left out: {skipped}"));
+        }
+        Errand::Export { to } => {
+            let Exported { accounts, rooms, encrypted } = migration::export(data, to)?;
+            say(&format!(
+                "exported: {accounts} accounts, {rooms} plaintext rooms; left out: {encrypted} encrypted rooms. \
+                 Passwords are not exported, `!` stands in their place"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn run(settings: Settings) -> Result<(), Failed> {

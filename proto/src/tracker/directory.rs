@@ -209,6 +209,11 @@ impl Directory {
         having.filter_map(|(_, folded)| self.accounts.get(folded))
     }
 
+    /// Every account, in the order of names.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
     /// How many accounts there are.
     #[must_use]
     pub fn accounts_len(&self) -> usize {
