@@ -1,4 +1,4 @@
-//! The lines of the oldest system: one request a connection, and a list of rows (PROTOCOL.md, "Plaintext dialects").
+//! The lines of the oldest system: one request a connection, and a list of rows (PROTOCOL.md, "Plaintext").
 //!
 //! A request has no delimiter: it ends with a line break, with the stream, or when nothing more comes for
 //! [`SILENCE`]. `PING` and `LIST` end with themselves, since nothing else begins so.

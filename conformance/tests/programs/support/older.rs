@@ -171,6 +171,19 @@ impl Older {
         self.accepted.recv_timeout(within).ok().map(|stream| Objects::new(stream, PEER_BYTES))
     }
 
+    /// Answers whoever asks whether it is there, from now on; other calls are not taken any more.
+    pub(crate) fn answer_pings(&mut self) {
+        let calls = std::mem::replace(&mut self.accepted, channel().1);
+        thread::spawn(move || {
+            for stream in calls {
+                let mut call = Objects::new(stream, PEER_BYTES);
+                if call.read() == Some(json!({ "cmd": "PING" })) {
+                    call.say(&json!({ "cmd": "PONG" }));
+                }
+            }
+        });
+    }
+
     /// Whether nobody connects for a while.
     pub(crate) fn is_left_alone_for(&self, silence: Duration) -> bool {
         self.try_accept(silence).is_none()

@@ -65,6 +65,12 @@ impl Tracker {
         Self::start_at("127.0.0.1:0", data.into(), Vec::new())
     }
 
+    /// The same with further options.
+    #[track_caller]
+    pub(crate) fn start_on_with(data: impl Into<Arc<TempDir>>, extra: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", data.into(), extra.iter().map(ToString::to_string).collect())
+    }
+
     /// The same with a limit that a shell sets first; it has none when it is started again.
     #[track_caller]
     pub(crate) fn start_limited(data: impl Into<Arc<TempDir>>, limit: &str) -> Self {

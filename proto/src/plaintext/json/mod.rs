@@ -1,4 +1,4 @@
-//! Bare JSON objects that follow one another without a delimiter (PROTOCOL.md, "Plaintext dialects").
+//! Bare JSON objects that follow one another without a delimiter (PROTOCOL.md, "Plaintext").
 //!
 //! - [`stream`]: cuts bytes into objects.
 //! - [`request`]: what a client asks its tracker.

@@ -53,7 +53,13 @@ impl Tracker {
     pub(in super::super) fn on_line(&mut self, now: Time, conn: ConnId, out: &mut Out) {
         let answer = match self.take_line(now, conn) {
             Some(Ok(answer)) => answer,
-            Some(Err(_)) => return self.cut(now, conn, Fault::Malformed, out),
+            Some(Err(_)) => {
+                // Nothing is said to it, but no reset either, which would end such a client.
+                if let Some(session) = self.sessions.get(&conn) {
+                    self.blame(session.ip(), Fault::Malformed, out);
+                }
+                return self.end(conn, None);
+            }
             None => return,
         };
         if let Some(session) = self.sessions.get_mut(&conn) {

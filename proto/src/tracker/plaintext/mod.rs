@@ -1,4 +1,4 @@
-//! Clients of the older systems, in plain text (PROTOCOL.md, "Plaintext dialects"); only where that is allowed.
+//! Clients of the older systems, in plain text (PROTOCOL.md, "Plaintext"); only where that is allowed.
 //!
 //! They share one directory, one list of who is there, and one queue of what is said with everybody else; here is what
 //! is different for them:
