@@ -98,6 +98,30 @@ fn who_is_unblocked_while_nobody_is_logged_in_is_called_after_the_next_login() {
 }
 
 #[test]
+fn who_is_unblocked_before_a_restart_is_called_behind_it_and_once_only() {
+    let mut world = World::default();
+    let tracker = world.tracker(100);
+    let (ana, bia) = (world.member(1, "ana", tracker), world.member(2, "bia", tracker));
+    world.done(bia, Request::Block { user: name("ana") });
+    world.say_later(ana, user("bia"), "1");
+    world.pass(A_WHILE);
+    let address = world.listens_at(tracker);
+    world.kill(tracker);
+    world.done(bia, Request::Unblock { user: name("ana") });
+    world.kill(bia);
+    world.start_at(tracker, address);
+    world.restart_by_key(bia);
+    world.pass(3 * A_WHILE);
+    assert_eq!(world.heard(bia), ["ana: 1"]);
+    // Called once, it is nobody to call for ever.
+    world.done(ana, Request::Disconnect { user: name("bia") });
+    world.kill(bia);
+    world.restart_by_key(bia);
+    world.pass(A_WHILE);
+    assert_eq!(world.connections_between(ana, bia), 0);
+}
+
+#[test]
 fn who_was_turned_away_for_its_new_key_is_called_when_that_is_trusted() {
     let mut world = World::default();
     let tracker = world.tracker(100);

@@ -333,6 +333,7 @@ impl Story {
                 | Change::Verified { .. }
                 | Change::Described { .. }
                 | Change::Blocked { .. }
+                | Change::Welcomed { .. }
                 | Change::RoomEntered { .. }
                 | Change::RoomForgotten { .. }
                 | Change::Baseline { .. }

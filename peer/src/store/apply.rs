@@ -71,6 +71,14 @@ pub(super) fn change(to: &Transaction<'_>, change: &Change) -> Result<()> {
         Change::Blocked { realm: place, name, blocked: false } => {
             run(to, "DELETE FROM blocked WHERE realm = ?1 AND folded = ?2", params![realm(place), name.folded()])
         }
+        Change::Welcomed { realm: place, name, welcomed: true } => run(
+            to,
+            "INSERT OR REPLACE INTO welcomed (realm, folded, name) VALUES (?1, ?2, ?3)",
+            params![realm(place), name.folded(), name.as_str()],
+        ),
+        Change::Welcomed { realm: place, name, welcomed: false } => {
+            run(to, "DELETE FROM welcomed WHERE realm = ?1 AND folded = ?2", params![realm(place), name.folded()])
+        }
         Change::Described { about } => run(
             to,
             "UPDATE self SET status = ?1, status_text = ?2, profile = ?3",

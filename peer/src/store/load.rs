@@ -53,6 +53,9 @@ pub(super) fn state(from: &Connection, entries_known_max: usize, shown: u64) -> 
         blocked: rows(from, "SELECT realm, name FROM blocked ORDER BY realm, folded", &[], |row| {
             Ok((realm(row, 0)?, name(row, 1)?))
         })?,
+        welcomed: rows(from, "SELECT realm, name FROM welcomed ORDER BY realm, folded", &[], |row| {
+            Ok((realm(row, 0)?, name(row, 1)?))
+        })?,
         about: about(from)?,
         rooms: rooms(from, entries_known_max)?,
         left: left(from)?,

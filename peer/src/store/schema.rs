@@ -7,7 +7,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5061_706f;
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// What makes each format from the one before; the first from an empty database. A step that was released never changes.
-pub(super) const STEPS: [&str; 5] = [CONVERSATIONS, TRANSFERS, ABOUT, SKIPPED, PLAINTEXT];
+pub(super) const STEPS: [&str; 6] = [CONVERSATIONS, TRANSFERS, ABOUT, SKIPPED, PLAINTEXT, WELCOMED];
 
 const CONVERSATIONS: &str = "
 -- The number of this peer's logs, drawn once.
@@ -91,4 +91,11 @@ ALTER TABLE transfers ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
 const PLAINTEXT: &str = "
 -- Whether it came in plain text; an author without an account is then NAME@IP:PORT.
 ALTER TABLE received ADD COLUMN plaintext INTEGER NOT NULL DEFAULT 0;
+";
+
+const WELCOMED: &str = "
+-- Who was turned away, is welcome again, and is to be called.
+CREATE TABLE welcomed (
+    realm TEXT NOT NULL, folded TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (realm, folded)
+) STRICT;
 ";

@@ -126,12 +126,16 @@ fn pins_trust_and_blocks_come_back_and_the_last_change_counts() {
         Change::Blocked { realm, name: name("Caio"), blocked: true },
         Change::Blocked { realm, name: name("dora"), blocked: true },
         Change::Blocked { realm, name: name("CAIO"), blocked: false },
+        Change::Welcomed { realm, name: name("Caio"), welcomed: true },
+        Change::Welcomed { realm, name: name("eva"), welcomed: true },
+        Change::Welcomed { realm, name: name("EVA"), welcomed: false },
     ]);
     assert_eq!(state.trackers, [("t:6060".to_owned(), tracker)]);
     assert_eq!(state.pins.len(), 2);
     assert!(state.pins.contains(&(realm, name("bia"), new)) && state.pins.contains(&(Realm::Lan, name("bia"), old)));
     assert_eq!(state.verified, [new]);
     assert_eq!(state.blocked, [(realm, name("dora"))]);
+    assert_eq!(state.welcomed, [(realm, name("caio"))]);
 }
 
 #[test]

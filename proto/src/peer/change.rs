@@ -157,6 +157,15 @@ pub enum Change {
         /// Up to here.
         have: Have,
     },
+    /// Someone who was turned away is welcome again, and is to be called; or has been linked since.
+    Welcomed {
+        /// Where the name holds.
+        realm: Realm,
+        /// Whose.
+        name: Name,
+        /// Whether.
+        welcomed: bool,
+    },
     /// A receiver will not get what waits for it: it left the room, or (without a room) it is blocked.
     ReceiverDropped {
         /// The room, or what was said outside of rooms.
@@ -337,6 +346,9 @@ pub struct State {
     pub verified: Vec<Key>,
     /// Who is not talked to.
     pub blocked: Vec<(Realm, Name)>,
+    /// Who is to be called because it is welcome again.
+    #[serde(default)]
+    pub welcomed: Vec<(Realm, Name)>,
     /// What this peer says of itself where it has no tracker.
     #[serde(default)]
     pub about: About,
@@ -383,6 +395,12 @@ impl State {
                 self.verified.retain(|of| of != key);
                 if *verified {
                     self.verified.push(*key);
+                }
+            }
+            Change::Welcomed { realm, name, welcomed } => {
+                self.welcomed.retain(|of| of != &(*realm, name.clone()));
+                if *welcomed {
+                    self.welcomed.push((*realm, name.clone()));
                 }
             }
             Change::Blocked { realm, name, blocked } => {

@@ -434,6 +434,7 @@ impl Peer {
             // Who was found is wanted for as long as it is heard.
             person.wanted = dialled && !found;
         }
+        self.set_welcomed(id, false);
         if let (Some(discovery), Some(neighbour)) = (&mut self.discovery, neighbour)
             && discovery.on_linked(neighbour, key)
         {

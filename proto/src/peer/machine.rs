@@ -243,6 +243,7 @@ impl Machine for Peer {
             pins,
             verified,
             blocked,
+            welcomed,
             about,
             rooms,
             left,
@@ -285,9 +286,14 @@ impl Machine for Peer {
                 (room.record.id(), room)
             })
             .collect();
+        let mut people = People::restored(&limits, &pins, &verified, &blocked);
+        for id in welcomed {
+            let person = people.entry(&id);
+            (person.wanted, person.welcomed) = (true, true);
+        }
         Self {
             discovery: lan.map(|lan| Discovery::new(lan, &seed, &limits)),
-            people: People::restored(&limits, &pins, &verified, &blocked),
+            people,
             jitter: seed.stream("jitter", 0),
             nonces: seed.stream("nonces", 0),
             statics: StaticKey::draw(&mut seed.stream("static", 0)),

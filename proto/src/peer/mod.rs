@@ -7,7 +7,7 @@
 //! - [`plaintext`]: the programs of older systems.
 //! - [`machine`]: the root that ties them together, with one file a subject: `tracking` (the tracker), `naming`
 //!   (who is who), `linking` (other peers), `finding` (those on the
-//!   same network), `about` (what people say of themselves), `roster` (rooms), `talking` (messages), `asking` (the
+//!   same network), `about` (what people say of themselves), `trusting` (whom it talks to), `roster` (rooms), `talking` (messages), `asking` (the
 //!   person's requests).
 //!
 //! Invariant: links and what is said over them do not depend on the tracker's being there.
@@ -33,6 +33,7 @@ pub mod session;
 mod talking;
 mod tracking;
 pub mod transfer;
+mod trusting;
 
 pub use change::{Change, State};
 pub use interface::{Command, Notice, Request, Start};

@@ -64,6 +64,8 @@ pub struct Person {
     pub online: bool,
     /// This person wants a link even where no room is shared.
     pub wanted: bool,
+    /// It is welcome again, and has not been linked since.
+    pub welcomed: bool,
     /// The link was ended on purpose, at either end; it is not dialled.
     pub held: bool,
     /// It was this end that ended it.
@@ -92,6 +94,7 @@ impl Person {
             last_seen: Wall::default(),
             online: false,
             wanted: false,
+            welcomed: false,
             held: false,
             dismissed: false,
             looked_up: false,

@@ -120,6 +120,7 @@ impl Disk {
                 }
             }
             Change::Verified { .. }
+            | Change::Welcomed { .. }
             | Change::Described { .. }
             | Change::Baseline { .. }
             | Change::TransferOffered { .. }
