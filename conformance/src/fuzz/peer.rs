@@ -106,7 +106,7 @@ fn limits(choices: &mut Cursor<'_>) -> (Limits, bool) {
         ..Limits::DEFAULT
     };
     let choice = choices.below(4);
-    (if choice % 2 == 0 { Limits::DEFAULT } else { tight }, choice >= 2)
+    (if choice.is_multiple_of(2) { Limits::DEFAULT } else { tight }, choice >= 2)
 }
 
 /// Somebody at the other end of a connection.
