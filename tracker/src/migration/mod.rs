@@ -1,8 +1,8 @@
 //! Moving from the older system's tracker, and back: its three files in a directory.
 //!
 //! - [`files`]: what they hold, read and written.
-//! - [`import`]: accounts and rooms that are not here yet, in one transaction.
-//! - [`export`]: accounts and plaintext rooms, without passwords.
+//! - [`mod@import`]: accounts and rooms that are not here yet, in one transaction.
+//! - [`mod@export`]: accounts and plaintext rooms, without passwords.
 //!
 //! Both have the data directory to themselves, so no tracker runs on it meanwhile.
 //!
