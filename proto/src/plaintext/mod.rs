@@ -3,7 +3,7 @@
 //! - [`address_beacon`]: how LAN peers call out where they listen.
 //! - [`json`]: objects that follow one another, between clients and their tracker, and between peers.
 //! - [`spaced`]: such objects for programs that take what one read brings for one object.
-//! - [`line`]: lines, between clients and their tracker.
+//! - [`mod@line`]: lines, between clients and their tracker.
 //! - [`text`]: text that comes in pieces, and that is cut between characters.
 //! - [`paced`]: raw text for programs that read 1,024 bytes at once and die of half a character.
 
