@@ -153,9 +153,13 @@ impl<M: Machine> Driver<M> {
             }
             Action::Send { conn, .. } => {
                 assert!(!bytes.is_empty(), "nothing was sent");
-                let wire = self.wire(conn);
-                wire.said.extend_from_slice(bytes);
-                wire.queued += bytes.len();
+                if let Some(wire) = self.wires.get_mut(&conn) {
+                    wire.said.extend_from_slice(bytes);
+                    wire.queued += bytes.len();
+                } else {
+                    // In answer to its end, which the contract allows.
+                    self.flushed.push((conn, bytes.to_vec()));
+                }
             }
             Action::Close { id, how } => {
                 self.questions.remove(&id);

@@ -1,4 +1,5 @@
-//! The tracker, driven by anything that a driver may do, with clients that get past the handshake.
+//! The tracker, driven by anything that a driver may do, with clients that get past the handshake, and old ones that
+//! need none.
 //!
 //! Invariants, besides those of the driver: whatever clients send, what the tracker says is valid; a request has at most
 //! one answer; an account, a key, a room, a roster is told of only once it is durable; what became durable is what the
@@ -14,8 +15,12 @@ use papo_proto::{
     channel::Preface,
     identity::Key,
     limits::Limits,
-    machine::{ConnId, Event, Interface, PasswordCheck, PasswordOutcome},
+    machine::{ConnId, Event, Interface, PasswordCheck, PasswordOutcome, Refusal},
     names::Name,
+    plaintext::{
+        READ_BYTES,
+        json::{REPLY_BYTES_MAX, stream::ObjectStream},
+    },
     rng::Seed,
     time::Wall,
     tracker::{Change, Command, Directory, Notice, Registration, Start, Tracker, change::Verifier},
@@ -81,6 +86,12 @@ fn limits(choices: &mut Cursor<'_>) -> Limits {
         frame_bytes_max: 4096,
         frame_before_login_bytes_max: 600,
         untaken_bytes_max: 512,
+        plaintext_idle_max: 2,
+        plaintext_request_bytes_max: 256,
+        plaintext_pushes_max: 1,
+        plaintext_dials_max: 1,
+        plaintext_rows_max: 2,
+        plaintext_rows_per_source_max: 1,
         out_bytes_max: 16 * 1024,
         ..Limits::DEFAULT
     };
@@ -134,6 +145,25 @@ struct Client {
     /// The next request, and how often each was asked and not answered.
     request: u32,
     asked: BTreeMap<u32, usize>,
+    /// What it was told in plain text.
+    objects: ObjectStream,
+    /// Whom it wanted to be last, in plain text.
+    user: Option<&'static str>,
+}
+
+impl Client {
+    /// What an old client is told is whole objects that it can read, or one line's answer.
+    fn hear_plain(&mut self, bytes: &[u8]) {
+        let text = str::from_utf8(bytes).expect("plain text is text");
+        if !text.starts_with('{') {
+            return assert!(text.len() <= READ_BYTES, "more than is read at once");
+        }
+        self.objects.push(bytes);
+        while let Some(object) = self.objects.next_object(REPLY_BYTES_MAX).expect("objects that fit one read") {
+            assert!(object.text("status").is_some(), "{object:?} has no status");
+        }
+        assert_eq!(self.objects.buffered(), 0, "half an object");
+    }
 }
 
 /// What is durable, as far as the tracker may tell of it.
@@ -220,7 +250,10 @@ impl Story {
         let registration =
             choices.pick(&[Registration::Open, Registration::Token(TOKEN.to_owned()), Registration::Closed]);
         let state = if choices.flag() { state() } else { Vec::new() };
+        let flags = choices.byte();
         let start = Start {
+            allow_plaintext: flags & 0x40 != 0,
+            ping_interval_ms: 10_000,
             limits: limits.clone(),
             registration,
             state: Directory::from_changes(&state).expect("a consistent state"),
@@ -228,7 +261,6 @@ impl Story {
         };
         let mut durable = Durable::default();
         durable.keep(state);
-        let flags = choices.byte();
         let mut story = Self {
             driver: Driver::start(start, limits.out_bytes_max),
             seed,
@@ -269,6 +301,9 @@ impl Story {
                 let Some(conn) = choices.any(self.clients.keys().copied().collect::<Vec<_>>().into_iter()) else {
                     return;
                 };
+                if self.clients.get(&conn).is_some_and(|client| client.remote.is_none()) {
+                    return self.say_plain(conn, choices);
+                }
                 let request = self.clients.get(&conn).map_or(0, |client| client.request);
                 let message = message(choices, request);
                 self.say(conn, message.to_bytes(), operation % 20 == 8);
@@ -303,7 +338,10 @@ impl Story {
                 // A timer that fires early.
                 _ => self.driver.tell(Event::Due),
             },
-            16 => self.commit(),
+            16 => {
+                self.commit();
+                self.answer_dial(choices);
+            }
             17 => self.check_password(choices.pick(&[None, None, Some(true), Some(false)])),
             18 => self.driver.drain_any(choices),
             _ => {
@@ -347,6 +385,54 @@ impl Story {
             client.request = client.request.wrapping_add(1);
         }
         self.driver.send(conn, &bytes);
+    }
+
+    /// An old client says something.
+    fn say_plain(&mut self, conn: ConnId, choices: &mut Cursor<'_>) {
+        let kind = choices.below(14);
+        let (mut who, room) = (choices.pick(&NAMES), choices.pick(&ROOMS));
+        let Some(client) = self.clients.get_mut(&conn) else { return };
+        if kind < 4 {
+            client.user = Some(who);
+        } else if choices.byte() < 0xe0 {
+            // Mostly for itself.
+            who = client.user.unwrap_or(who);
+        }
+        let password = papo_proto::hex::encode(&[choices.byte() % 4; 32]);
+        let account = |cmd| {
+            format!(r#"{{"cmd":"{cmd}","username":"{who}","password":"{password}","address":"127.0.0.1","port":7000}}"#)
+        };
+        let place = |cmd| format!(r#"{{"cmd":"{cmd}","room":"{room}","username":"{who}"}}"#);
+        let said = match kind {
+            0 | 1 => account("REGISTER"),
+            2 | 3 => account("LOGIN"),
+            4 => r#"{"cmd":"LIST_PEERS"}"#.to_owned(),
+            5 => r#"{"cmd":"LIST_ROOMS"}"#.to_owned(),
+            6 => place("CREATE_ROOM"),
+            7 | 8 => place("JOIN_ROOM"),
+            9 => place("LEAVE_ROOM"),
+            10 => place("DELETE_ROOM"),
+            11 => place("LOGOUT"),
+            12 => format!("REGISTER 127.0.0.1 {} {who}", 7_000 + u16::from(choices.byte() % 4)),
+            _ => "LIST".to_owned(),
+        };
+        // Whole, or its beginning, and the rest some other time.
+        let length = if choices.byte() < 0xe0 { said.len() } else { choices.below(said.len()) };
+        self.driver.send(conn, &said.as_bytes()[..length]);
+    }
+
+    /// Whoever is dialled listens or not, and answers or not.
+    fn answer_dial(&mut self, choices: &mut Cursor<'_>) {
+        let dials = self.driver.ids_of(|question| matches!(question, Question::Connect(_)));
+        let Some(&id) = dials.first() else { return };
+        let Some(Question::Connect(to)) = self.driver.questions.get(&id).cloned() else { return };
+        if choices.flag() {
+            let conn = ConnId(id);
+            self.driver.open(conn, address(40_000), to);
+            self.driver.send(conn, choices.pick(&[&br#"{"cmd":"PONG"}"#[..], b"{", b"x"]));
+        } else {
+            self.driver.answer(id, |request| Event::Refused { id: request.0, reason: Refusal::Refused });
+        }
     }
 
     fn commit(&mut self) {
@@ -406,7 +492,10 @@ impl Story {
         for (conn, bytes) in self.driver.next_said() {
             is_quiet = false;
             let Some(client) = self.clients.get_mut(&conn) else { continue };
-            let Some(remote) = &mut client.remote else { continue };
+            let Some(remote) = &mut client.remote else {
+                client.hear_plain(&bytes);
+                continue;
+            };
             let mut answer = Vec::new();
             remote.hear(&bytes, &mut answer);
             while let Some(message) = remote.inbox.pop_front() {

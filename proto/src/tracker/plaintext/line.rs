@@ -62,9 +62,10 @@ impl Tracker {
             }
             None => return,
         };
-        if let Some(session) = self.sessions.get_mut(&conn) {
+        if let Some(session) = self.sessions.get_mut(&conn)
+            && std::mem::replace(&mut session.reading, false)
+        {
             // What it says further is of no interest, and whoever ends behind its line is still to be answered.
-            session.reading = false;
             out.push(Action::Reading(conn, false));
         }
         self.say_object(conn, answer, None);
