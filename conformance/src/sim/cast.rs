@@ -41,6 +41,8 @@ pub(crate) enum Role {
     Person(PersonId),
     /// Somebody hostile.
     Hostile,
+    /// A client of the older system.
+    Older(usize),
 }
 
 /// A tracker.

@@ -12,7 +12,10 @@ use papo_proto::{
     wire::{tracker::Failure, transfer::Reason},
 };
 
-use super::hostile::{self, Habit};
+use super::{
+    hostile::{self, Habit},
+    older,
+};
 use crate::world::resident::Told;
 
 /// How often each was reached.
@@ -24,6 +27,8 @@ pub(crate) struct Marks {
     transfers: BTreeMap<Option<Reason>, u64>,
     /// What somebody hostile did.
     habits: BTreeMap<Habit, u64>,
+    /// What became of clients of the older system.
+    older: BTreeMap<&'static str, u64>,
 }
 
 impl Marks {
@@ -38,6 +43,9 @@ impl Marks {
     pub(crate) fn note(&mut self, told: &Told) {
         if let Told::Hostile(hostile::Notice::Acted(habit)) = told {
             *self.habits.entry(*habit).or_default() += 1;
+        }
+        if let Told::Older(notice) = told {
+            *self.older.entry(notice.mark()).or_default() += 1;
         }
         match told.peer() {
             Some(Notice::Outcome { problem: Some(problem), .. } | Notice::Failed(problem)) => {
@@ -63,6 +71,9 @@ impl Marks {
         for (mark, count) in &other.habits {
             *self.habits.entry(*mark).or_default() += count;
         }
+        for (mark, count) in &other.older {
+            *self.older.entry(mark).or_default() += count;
+        }
     }
 
     /// Those that were reached, with how often.
@@ -71,7 +82,8 @@ impl Marks {
         let problems = self.problems.iter().map(|(code, count)| (format!("problem: {code}"), *count));
         let transfers = self.transfers.iter().map(|(reason, count)| (transfer(*reason), *count));
         let habits = self.habits.iter().map(|(habit, count)| (by_hostile(*habit), *count));
-        faults.chain(problems).chain(transfers).chain(habits).collect()
+        let older = self.older.iter().map(|(mark, count)| (format!("older client: {mark}"), *count));
+        faults.chain(problems).chain(transfers).chain(habits).chain(older).collect()
     }
 
     /// Those that never were.
@@ -83,7 +95,9 @@ impl Marks {
         let endings = Reason::ALL.iter().map(|reason| Some(*reason)).chain([None]);
         let endings = endings.filter(|ending| !self.transfers.contains_key(ending)).map(transfer);
         let habits = Habit::ALL.iter().filter(|habit| !self.habits.contains_key(habit)).map(|habit| by_hostile(*habit));
-        faults.chain(failures).chain(endings).chain(habits).collect()
+        let older = older::Notice::MARKS.iter().filter(|mark| !self.older.contains_key(*mark));
+        let older = older.map(|mark| format!("older client: {mark}"));
+        faults.chain(failures).chain(endings).chain(habits).chain(older).collect()
     }
 }
 

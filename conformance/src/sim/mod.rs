@@ -4,6 +4,7 @@
 //! - `plan`: what the seed decides beforehand: who takes part (`cast`), within which limits, what they do
 //!   (`workload`), the files that they have (`belongings`) and what breaks (`faults`).
 //! - `run`: carries it out in a `crate::world`, with people (`person`) who answer what their programs ask.
+//! - `hostile`: somebody with an account and no manners; `older`: clients of the older system, in plain text.
 //! - `model`: what must hold, checked on every fact; `marks`: what was reached.
 //! - `shrink`, `failure`: a failure made small, in a file that can be replayed.
 //!
@@ -20,6 +21,7 @@ pub(crate) mod faults;
 pub(crate) mod hostile;
 pub(crate) mod marks;
 pub(crate) mod model;
+pub(crate) mod older;
 pub(crate) mod person;
 pub(crate) mod plan;
 pub(crate) mod run;

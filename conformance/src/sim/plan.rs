@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cast::{Cast, PersonId},
     faults::{Fault, Swarm},
-    hostile,
+    hostile, older,
     workload::{Deed, Habits},
 };
 use crate::{luck::Luck, world::net::Climate};
@@ -89,6 +89,8 @@ pub(crate) struct Plan {
     pub(crate) lan: Option<[f64; 3]>,
     /// Somebody hostile, in a fifth of the seeds.
     pub(crate) hostile: Option<hostile::Start>,
+    /// Clients of the older system, in a third of them.
+    pub(crate) older: Option<older::Company>,
 }
 
 impl Plan {
@@ -110,7 +112,8 @@ impl Plan {
         let climate = draw_climate(&mut Luck::of(&seed, "climate", 0));
         let mut air = Luck::of(&seed, "lan", 0);
         let lan = air.chance(LAN_SHARE).then(|| std::array::from_fn(|_| air.unit() * 0.3));
-        Self { seed, cast, climate, decisions, peace, core, lan, hostile }
+        let older = older::draw(&cast, &seed);
+        Self { seed, cast, climate, decisions, peace, core, lan, hostile, older }
     }
 }
 

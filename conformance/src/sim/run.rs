@@ -31,6 +31,7 @@ use super::{
     hostile::{self, Hostile},
     marks::Marks,
     model::{Model, Rest, Violation},
+    older::{self, Older},
     person::Person,
     plan::{Plan, What},
     workload::{Deed, credentials},
@@ -112,6 +113,8 @@ pub(crate) struct Run {
     core: Vec<PersonId>,
     /// How often a file was changed.
     changed: u64,
+    /// How often the first tracker asks older clients whether they are there, where it lets them in.
+    ping_interval_ms: Option<u64>,
 }
 
 /// Carries out a plan, with the decisions that are kept.
@@ -192,6 +195,7 @@ impl Run {
             begun: BTreeSet::new(),
             core: plan.core.clone(),
             changed: 0,
+            ping_interval_ms: plan.older.as_ref().map(|company| company.ping_interval_ms),
             cast,
         };
         for person in 0..run.people.len() {
@@ -204,6 +208,13 @@ impl Run {
         }
         for person in 0..run.people.len() {
             run.start_person(person);
+        }
+        if let Some(company) = &plan.older {
+            run.model.expect_older(plan.peace);
+            for (number, start) in company.clients.iter().enumerate() {
+                run.roles.push(Role::Older(number));
+                run.world.start::<Older>(older::host(number), start.clone(), Limits::DEFAULT.out_bytes_max);
+            }
         }
         if let Some(start) = &plan.hostile {
             run.roles.push(Role::Hostile);
@@ -220,7 +231,7 @@ impl Run {
             Role::Tracker(tracker) => self.keepers[tracker].node,
             Role::Person(person) => self.people[person].node,
             // Nothing that people do or that breaks by itself is about it.
-            Role::Hostile => None,
+            Role::Hostile | Role::Older(_) => None,
         };
         node.filter(|node| self.world.processes[*node].running)
     }
@@ -231,6 +242,7 @@ impl Run {
             Role::Tracker(tracker) => self.cast.trackers[tracker].ip,
             Role::Person(person) => self.cast.people[person].ip,
             Role::Hostile => hostile::HOST,
+            Role::Older(number) => older::host(number),
         }
     }
 
@@ -277,7 +289,7 @@ impl Run {
         match role {
             Role::Tracker(tracker) => self.start_tracker(tracker),
             Role::Person(person) => self.start_person(person),
-            Role::Hostile => {}
+            Role::Hostile | Role::Older(_) => {}
         }
     }
 
@@ -294,10 +306,13 @@ impl Run {
 
     fn start_tracker(&mut self, tracker: TrackerId) {
         let part = &self.cast.trackers[tracker];
+        let older = self.ping_interval_ms.filter(|_| tracker == 0);
         let (seed, identity) = (self.crypto.next_seed(), part.identity.clone());
         let start = tracker::Start {
             limits: part.limits.clone(),
             registration: part.registration.clone(),
+            allow_plaintext: older.is_some(),
+            ping_interval_ms: older.unwrap_or(120_000),
             state: tracker::Directory::from_changes(&self.keepers[tracker].state)
                 .expect("a tracker keeps what is consistent"),
             ..tracker::Start::new(seed, identity, vec![part.address()], "$stand-in$nobody".to_owned())
@@ -459,7 +474,7 @@ impl Run {
         match role {
             Role::Tracker(tracker) => tracker == 0,
             Role::Person(person) => self.core.contains(&person),
-            Role::Hostile => false,
+            Role::Hostile | Role::Older(_) => false,
         }
     }
 

@@ -10,7 +10,7 @@ use papo_proto::{
     tracker::{self, Tracker},
 };
 
-use crate::sim::hostile;
+use crate::sim::{hostile, older};
 
 /// What a machine's host asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) enum Told {
     Peer(peer::Notice),
     /// By a hostile node.
     Hostile(hostile::Notice),
+    /// By an older client.
+    Older(older::Notice),
 }
 
 /// What a machine wants kept.
@@ -99,7 +101,7 @@ impl Told {
     pub(crate) const fn peer(&self) -> Option<&peer::Notice> {
         match self {
             Self::Peer(notice) => Some(notice),
-            Self::Tracker(_) | Self::Hostile(_) => None,
+            Self::Tracker(_) | Self::Hostile(_) | Self::Older(_) => None,
         }
     }
 
@@ -107,7 +109,7 @@ impl Told {
     pub(crate) const fn tracker(&self) -> Option<&tracker::Notice> {
         match self {
             Self::Tracker(notice) => Some(notice),
-            Self::Peer(_) | Self::Hostile(_) => None,
+            Self::Peer(_) | Self::Hostile(_) | Self::Older(_) => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use papo_proto::{
 };
 
 use super::{Found, Invariant};
+use crate::sim::older;
 
 /// The changes that a tracker keeps follow from each other.
 pub(super) const CONSISTENT: Invariant = (
@@ -61,11 +62,18 @@ pub(super) struct Room {
 pub(super) struct Past {
     pub(super) name: Name,
     pub(super) added: Time,
+    /// Clients of older systems may be in it.
+    pub(super) plaintext: bool,
     /// Who was ever in it, and when it was in it no longer for the last time.
     members: BTreeMap<Name, Option<Time>>,
 }
 
 impl Past {
+    /// Whether someone was ever in it.
+    pub(super) fn was_member(&self, name: &Name) -> bool {
+        self.members.contains_key(name)
+    }
+
     /// When someone was in it for the last time, if it ever left.
     pub(super) fn left(&self, name: &Name) -> Option<Time> {
         self.members.get(name).copied().flatten()
@@ -151,8 +159,9 @@ impl Directory {
                 let free = self.room_skeletons.insert(name.skeleton()) && !self.past.contains_key(&id);
                 found.check(free, CONSISTENT, || format!("the room {name:?} is or looks like one that is there"));
                 let (owner, capacity, epoch) = (owner.clone(), *capacity, *epoch);
+                let plaintext = record.is_plaintext();
                 self.rooms.insert(id, Room { name: name.clone(), owner, capacity, epoch, members: Vec::new() });
-                self.past.insert(id, Past { name, added: at, members: BTreeMap::new() });
+                self.past.insert(id, Past { name, added: at, plaintext, members: BTreeMap::new() });
                 self.touch(id, at);
             }
             Change::MemberAdded { room, name, epoch } => {
@@ -170,7 +179,8 @@ impl Directory {
                 self.count(room, *epoch, at, found);
                 let keys = self.accounts.get(name).map_or(&[][..], |account| &account.keys);
                 if let (Some(kept), Some(past)) = (self.rooms.get_mut(room), self.past.get_mut(room)) {
-                    let asked = may(keys, Wanted::Leave, &kept.name);
+                    // Whoever has no key is in a room as long as he is there.
+                    let asked = older::is_of(name) || may(keys, Wanted::Leave, &kept.name);
                     found.check(asked, NOTHING_LOST, || format!("{name:?} is taken out of {:?} unasked", kept.name));
                     kept.members.retain(|(member, _)| member != name);
                     past.members.insert(name.clone(), Some(at));
@@ -179,7 +189,8 @@ impl Directory {
             Change::OwnerChanged { room, owner, epoch } => {
                 self.count(room, *epoch, at, found);
                 if let Some(kept) = self.rooms.get_mut(room) {
-                    let passed = !kept.members.iter().any(|(member, _)| *member == kept.owner);
+                    let passed =
+                        older::is_of(&kept.owner) || !kept.members.iter().any(|(member, _)| *member == kept.owner);
                     found.check(passed, NOTHING_LOST, || {
                         format!("{:?} is taken from {:?}, who is still in it", kept.name, kept.owner)
                     });
@@ -191,7 +202,8 @@ impl Directory {
                     return found.check(false, CONSISTENT, || format!("{room:?} is removed and is not there"));
                 };
                 let keys = self.accounts.get(&gone.owner).map_or(&[][..], |account| &account.keys);
-                let asked = gone.members.is_empty() || may(keys, Wanted::Delete, &gone.name);
+                let asked =
+                    gone.members.is_empty() || older::is_of(&gone.owner) || may(keys, Wanted::Delete, &gone.name);
                 found.check(asked, NOTHING_LOST, || format!("the room {:?} is removed unasked", gone.name));
                 self.room_skeletons.remove(&gone.name.skeleton());
                 if let Some(past) = self.past.get_mut(room) {

@@ -9,6 +9,7 @@
 //! - [`files`]: whole, and told of when they are.
 //! - [`about`]: what people without a tracker say of themselves.
 //! - [`trust`], [`wires`], [`bounds`]: pins, what can be read on a wire and who is dialled, and limits.
+//! - [`older`]: what clients of the older system may be sent.
 //! - [`rest`]: what holds when everything has come to rest.
 //!
 //! A new capability adds its facts to the fold that they belong to, and its invariant beside those of its kind.
@@ -24,6 +25,7 @@ mod files;
 mod files_tests;
 mod known;
 mod messages;
+mod older;
 mod order;
 mod promises;
 mod requests;
@@ -40,8 +42,8 @@ mod wires_tests;
 use papo_proto::{disk::memory::Node, identity::Key, peer, time::Time, tracker};
 
 use self::{
-    about::Abouts, bounds::Bounds, disk::Released, files::Files, known::Known, messages::Messages, requests::Requests,
-    rest::Answers, trust::Trust, wires::Wires,
+    about::Abouts, bounds::Bounds, disk::Released, files::Files, known::Known, messages::Messages, older::OlderClients,
+    requests::Requests, rest::Answers, trust::Trust, wires::Wires,
 };
 use super::{
     cast::{Cast, PersonId, Role, TrackerId},
@@ -68,6 +70,10 @@ pub(crate) const INVARIANTS: &[Invariant] = &[
     messages::AT_MOST_ONCE,
     messages::TRUE_AUTHOR,
     messages::RECEIVERS_ONLY,
+    older::ONE_OBJECT_A_READ,
+    older::ONLY_WHAT_IS_ASKED,
+    older::AS_KEPT,
+    older::ANSWERED,
     order::CAUSAL_ORDER,
     files::WHOLE_FILES,
     files::TOLD_WHEN_WHOLE,
@@ -138,6 +144,7 @@ pub(crate) struct Model {
     wires: Wires,
     bounds: Bounds,
     answers: Answers,
+    older: OlderClients,
     found: Found,
 }
 
@@ -153,6 +160,7 @@ impl Model {
             wires: Wires::new(cast),
             bounds: Bounds::default(),
             answers: Answers::default(),
+            older: OlderClients::default(),
             known,
             found: Found::default(),
         }
@@ -173,6 +181,11 @@ impl Model {
         }
     }
 
+    /// There are clients of the older system; nothing breaks for them from then on.
+    pub(crate) fn expect_older(&mut self, peace: Time) {
+        self.older.expect(peace);
+    }
+
     /// Someone has something that it may send.
     pub(crate) fn note_file(&mut self, name: &str, content: &[(String, Node)]) {
         self.files.on_had(name, content);
@@ -185,6 +198,7 @@ impl Model {
         }
         self.wires.note(&self.known, role, fact, &mut self.found);
         self.bounds.note(&self.known, role, fact, &mut self.found);
+        self.older.note(&self.known, role, fact, &mut self.found);
         match (role, &fact.what) {
             (Role::Tracker(tracker), What::Durable(_, changes)) => {
                 for kept in changes {

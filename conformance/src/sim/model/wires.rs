@@ -17,7 +17,7 @@ use super::{Found, Invariant, known::Known};
 use crate::{
     sim::{
         cast::{Cast, LAN_PORT, MARK, PersonId, Role},
-        hostile,
+        hostile, older,
     },
     world::{
         NodeId,
@@ -53,6 +53,8 @@ pub(super) struct Wires {
     /// Who called, at the address and the port that may be dialled for that.
     callers: BTreeSet<(NodeId, SocketAddr)>,
     hostile: bool,
+    /// Connections in plain text, on which names and texts may be read.
+    plain: BTreeSet<(NodeId, ConnId)>,
 }
 
 impl Wires {
@@ -77,6 +79,7 @@ impl Wires {
             named: BTreeSet::new(),
             callers: BTreeSet::new(),
             hostile: false,
+            plain: BTreeSet::new(),
         }
     }
 
@@ -90,10 +93,17 @@ impl Wires {
             self.hostile = true;
             return;
         }
+        if matches!(role, Role::Older(_)) {
+            return;
+        }
         match (role, &fact.what) {
+            (_, What::Opened(conn, other)) if older::of_host(other.ip()).is_some() => {
+                self.plain.insert((fact.node, *conn));
+            }
             (_, What::Sent(conn, bytes)) => self.on_sent(role, fact.node, *conn, bytes, found),
             (_, What::Closed(conn, _) | What::Hung(conn)) => {
                 self.tails.remove(&(fact.node, *conn));
+                self.plain.remove(&(fact.node, *conn));
             }
             (_, What::Ended) => {
                 self.tails.retain(|(node, _), _| *node != fact.node);
@@ -131,8 +141,10 @@ impl Wires {
                 let holds = is_for_all && !answers && !is_secret && Beacon::from_bytes(bytes).is_ok();
                 found.check(holds, CALLS, || format!("{role:?} sends {bytes:?} to {to}, as an answer: {answers}"));
             }
+            // Whom it lets in without a key it may dial where he came from, whatever he claims.
             (Role::Tracker(tracker), What::Dialled(_, address)) => {
-                found.check(false, NO_THIRD_PARTY, || format!("tracker {tracker} dials {address}"));
+                let may = older::of_host(address.ip()).is_some() && address.port() == older::PORT;
+                found.check(may, NO_THIRD_PARTY, || format!("tracker {tracker} dials {address}"));
             }
             _ => {}
         }
@@ -141,7 +153,9 @@ impl Wires {
     fn on_sent(&mut self, role: Role, node: NodeId, conn: ConnId, bytes: &[u8], found: &mut Found) {
         let tail = self.tails.entry((node, conn)).or_default();
         tail.extend_from_slice(bytes);
-        for (secret, what) in &self.secrets {
+        // The mark is the first; keys and passwords are told to nobody, in no dialect.
+        let told = usize::from(self.plain.contains(&(node, conn)));
+        for (secret, what) in &self.secrets[told..] {
             found.check(secret.find(tail).is_none(), SECRECY, || format!("{role:?} sends {what} in the clear"));
         }
         let over = tail.len().saturating_sub(self.longest - 1);
