@@ -12,7 +12,10 @@ mod support;
 use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -45,10 +48,9 @@ fn main() {
     println!("a bare TCP echo of 64 bytes: {:.0} each second, {ASKERS} at once", bare_echo());
     for clients in [100, 1_000, 10_000] {
         let tracker = Tracker::start_on_with(data(clients), &["--allow-plaintext", "--ping-interval", "86400"]);
-        let connected = (0..clients).map(|number| Client::connect(tracker.address, number)).collect::<Vec<_>>();
         println!("{clients} clients");
-        let (mut logged_in, each) = log_in(connected);
-        println!("  {each:>9.0}  LOGIN each second, {ASKERS} at once, Argon2 aside");
+        let (mut logged_in, each) = log_in(tracker.address, clients);
+        println!("  {each:>9.0}  connections with LOGIN each second, {ASKERS} at once, Argon2 aside");
         let askers = &mut logged_in[..2 * ASKERS];
         let each = rate(&mut askers[..ASKERS], |client| {
             client.ask(r#"{"cmd":"LIST_PEERS"}"#);
@@ -114,16 +116,20 @@ impl Client {
     }
 }
 
-/// Logs all of them in, several at a time; they, in order, and how many each second.
-fn log_in(clients: Vec<Client>) -> (Vec<Client>, f64) {
-    let count = clients.len();
-    let (waiting, done) = (Mutex::new(clients), Mutex::new(Vec::with_capacity(count)));
+/// Connects so many and logs them in, several at a time; they, in order, and how many each second. Of those that are
+/// connected and say nothing, a tracker keeps a thousand.
+fn log_in(tracker: SocketAddr, count: usize) -> (Vec<Client>, f64) {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(count)));
     let since = Instant::now();
     thread::scope(|scope| {
         for _ in 0..ASKERS {
             scope.spawn(|| {
-                while let Some(mut client) = { waiting.lock().expect("nobody panics").pop() } {
-                    let number = client.number;
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        break;
+                    }
+                    let mut client = Client::connect(tracker, number);
                     client.ask(&format!(
                         r#"{{"cmd":"LOGIN","username":"user-{number}","password":"{PASSWORD}","address":"","port":5000}}"#
                     ));
