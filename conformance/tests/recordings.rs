@@ -2,7 +2,14 @@
 
 use std::{collections::BTreeMap, fs, panic::AssertUnwindSafe, path::Path, process::Command};
 
-use papo_proto::{peer::Peer, record, tracker::Tracker};
+use papo_proto::{
+    machine::Machine as _,
+    monitor::Monitor,
+    peer::Peer,
+    record,
+    relay::{TcpRelay, UdpRelay, chat::Chat},
+    tracker::Tracker,
+};
 use serde_json::Value;
 
 /// The files of a directory, by name.
@@ -83,8 +90,13 @@ fn no_number_of_a_header_makes_a_replay_panic() {
                 let changed = changed.to_string();
                 let lines = std::iter::once(changed.as_str()).chain(rest.lines());
                 let replay = || match header["machine"].as_str() {
-                    Some("tracker") => record::replay::<Tracker>(lines),
-                    _ => record::replay::<Peer>(lines),
+                    Some(Tracker::KIND) => record::replay::<Tracker>(lines),
+                    Some(Peer::KIND) => record::replay::<Peer>(lines),
+                    Some(TcpRelay::KIND) => record::replay::<TcpRelay>(lines),
+                    Some(UdpRelay::KIND) => record::replay::<UdpRelay>(lines),
+                    Some(Chat::KIND) => record::replay::<Chat>(lines),
+                    Some(Monitor::KIND) => record::replay::<Monitor>(lines),
+                    other => panic!("{other:?}"),
                 };
                 let result = std::panic::catch_unwind(AssertUnwindSafe(replay));
                 assert!(result.is_ok(), "{name}: {path} = {number}");

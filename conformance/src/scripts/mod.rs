@@ -5,10 +5,12 @@
 //! - `reconnect`: a tracker that dies and comes back, a device that is replaced.
 //! - `hostile`: what strangers send.
 //! - `neighbours`: two without a tracker, and files.
+//! - `relays`: who talks by the relays, and who measures them.
 
 mod hostile;
 mod neighbours;
 mod reconnect;
+mod relays;
 mod stage;
 mod whole_life;
 
@@ -47,7 +49,9 @@ pub struct Recording {
 
 /// Every recording of every script.
 pub fn all() -> Vec<Recording> {
-    [whole_life::record(), reconnect::record(), hostile::record(), neighbours::record()].into_iter().flatten().collect()
+    let scripts =
+        [whole_life::record(), reconnect::record(), hostile::record(), neighbours::record(), relays::record()];
+    scripts.into_iter().flatten().collect()
 }
 
 /// The host with this number.

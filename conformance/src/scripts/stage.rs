@@ -65,6 +65,11 @@ impl Stage {
         self.world.command(node, Wish::Tracker(command));
     }
 
+    /// A command to any machine.
+    pub(super) fn wish(&mut self, node: NodeId, wish: Wish) {
+        self.world.command(node, wish);
+    }
+
     /// A machine is killed; what was on its way to its disk is lost.
     pub(super) fn kill(&mut self, node: NodeId) {
         self.world.kill(node, 0);

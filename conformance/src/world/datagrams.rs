@@ -25,6 +25,8 @@ const PREFIX: u8 = 8;
 pub(crate) const BROADCAST: Ipv4Addr = Ipv4Addr::new(10, 255, 255, 255);
 /// One that is late, is so by this much at most.
 const LATE_MAX: Duration = Duration::from_secs(8);
+/// The first port that is given to a socket that takes any.
+const FREE_PORT: u16 = 49_152;
 
 /// The network of all hosts.
 #[derive(Debug)]
@@ -62,8 +64,12 @@ impl Lan {
         if self.is_there && is_near(address) { Interface { address, ..network() } } else { Interface::alone(address) }
     }
 
-    pub(super) fn bind(&mut self, node: NodeId, socket: SocketId, port: u16) {
+    /// The port that the socket has got, which for 0 is one that nobody has.
+    pub(super) fn bind(&mut self, node: NodeId, socket: SocketId, port: u16) -> u16 {
+        let free = || (FREE_PORT..).find(|port| !self.sockets.values().any(|used| used == port));
+        let port = if port == 0 { free().expect("there are more ports than sockets") } else { port };
         self.sockets.insert((node, socket), port);
+        port
     }
 
     pub(super) fn close(&mut self, node: NodeId, id: u64) {
@@ -93,20 +99,35 @@ impl Lan {
 }
 
 impl World {
-    /// A machine sends a datagram. One to a single address goes nowhere: nobody sends any.
+    /// A machine sends a datagram.
     pub(super) fn send_datagram(&mut self, node: NodeId, socket: SocketId, to: SocketAddr, bytes: &[u8]) {
         let from =
             SocketAddr::new(self.processes[node].ip, self.lan.sockets.get(&(node, socket)).map_or(0, |port| *port));
-        if self.lan.is_there && to.ip() == IpAddr::V4(BROADCAST) {
+        if to.ip() != IpAddr::V4(BROADCAST) {
+            self.send_to(from, to, bytes);
+        } else if self.lan.is_there {
             self.call(from, to.port(), bytes);
         }
+    }
+
+    /// A datagram from an address, whether it is its sender's or not, to one address.
+    pub(crate) fn send_to(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let ip = |node: NodeId| self.processes[node].ip;
+        let hearing = self.lan.sockets.iter().filter(|((node, _), port)| **port == to.port() && ip(*node) == to.ip());
+        let hearing = hearing.map(|(key, _)| *key).collect::<Vec<_>>();
+        self.carry(from, &hearing, bytes);
     }
 
     /// A datagram from an address, whether it is its sender's or not, to all who hear that port.
     pub(crate) fn call(&mut self, from: SocketAddr, port: u16, bytes: &[u8]) {
         let hearing =
             self.lan.sockets.iter().filter(|(_, of)| **of == port).map(|((node, socket), _)| (*node, *socket));
-        for (node, socket) in hearing.collect::<Vec<_>>() {
+        let hearing = hearing.collect::<Vec<_>>();
+        self.carry(from, &hearing, bytes);
+    }
+
+    fn carry(&mut self, from: SocketAddr, hearing: &[(NodeId, SocketId)], bytes: &[u8]) {
+        for &(node, socket) in hearing {
             let ip = self.processes[node].ip;
             if !self.net.passes(from.ip(), ip) {
                 continue;

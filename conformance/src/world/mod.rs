@@ -594,8 +594,8 @@ impl World {
                 let addresses = ip.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
                 self.tell(wait, node, Event::Resolved { request, addresses });
             }
-            Effect::Bind { socket, address } => {
-                self.lan.bind(node, socket, address.port());
+            Effect::Bind { socket, mut address } => {
+                address.set_port(self.lan.bind(node, socket, address.port()));
                 self.tell(Duration::ZERO, node, Event::Bound { socket, address });
             }
             Effect::SendTo { socket, to, bytes } => self.send_datagram(node, socket, to, &bytes),

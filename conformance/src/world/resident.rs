@@ -6,7 +6,12 @@
 use papo_proto::{
     error::Counters,
     machine::Machine,
+    monitor::{self, Monitor},
     peer::{self, Peer},
+    relay::{
+        self, TcpRelay, UdpRelay,
+        chat::{self, Chat},
+    },
     tracker::{self, Tracker},
 };
 
@@ -19,6 +24,12 @@ pub(crate) enum Wish {
     Tracker(tracker::Command),
     /// Of a peer.
     Peer(peer::Command),
+    /// Of a relay.
+    Relay(relay::Command),
+    /// Of a client of a relay.
+    Chat(chat::Command),
+    /// Of a monitor.
+    Monitor(monitor::Command),
 }
 
 /// What a machine tells its host.
@@ -32,6 +43,12 @@ pub(crate) enum Told {
     Hostile(hostile::Notice),
     /// By an older client.
     Older(older::Notice),
+    /// By a relay.
+    Relay(relay::Notice),
+    /// By a client of a relay.
+    Chat(chat::Notice),
+    /// By a monitor.
+    Monitor(monitor::Notice),
 }
 
 /// What a machine wants kept.
@@ -96,12 +113,41 @@ impl Resident for Peer {
     }
 }
 
+/// A machine that keeps nothing, and counts no faults.
+macro_rules! transient {
+    ($machine:ty, $kind:ident) => {
+        impl Resident for $machine {
+            fn command(wish: Wish) -> Self::Command {
+                let Wish::$kind(command) = wish else { panic!("{wish:?} is no command of its") };
+                command
+            }
+
+            fn told(notice: Self::Notice) -> Told {
+                Told::$kind(notice)
+            }
+
+            fn kept((): ()) -> Kept {
+                unreachable!("it keeps nothing")
+            }
+
+            fn counters(_: &Self) -> Counters {
+                Counters::default()
+            }
+        }
+    };
+}
+
+transient!(TcpRelay, Relay);
+transient!(UdpRelay, Relay);
+transient!(Chat, Chat);
+transient!(Monitor, Monitor);
+
 impl Told {
     /// A notice of a peer.
     pub(crate) const fn peer(&self) -> Option<&peer::Notice> {
         match self {
             Self::Peer(notice) => Some(notice),
-            Self::Tracker(_) | Self::Hostile(_) | Self::Older(_) => None,
+            _ => None,
         }
     }
 
@@ -109,7 +155,7 @@ impl Told {
     pub(crate) const fn tracker(&self) -> Option<&tracker::Notice> {
         match self {
             Self::Tracker(notice) => Some(notice),
-            Self::Peer(_) | Self::Hostile(_) | Self::Older(_) => None,
+            _ => None,
         }
     }
 }
