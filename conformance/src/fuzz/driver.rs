@@ -352,15 +352,37 @@ impl<M: Machine> Driver<M> {
         self.tell(Event::Bound { socket, address });
     }
 
-    /// A datagram comes to every socket.
-    pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+    /// A datagram comes to a socket.
+    pub(super) fn hear(&mut self, socket: SocketId, from: SocketAddr, bytes: &[u8]) {
+        self.tell(Event::Datagram { socket, from, bytes: bytes.into() });
+    }
+
+    /// The same to every socket.
+    pub(super) fn hear_all(&mut self, from: SocketAddr, bytes: &[u8]) {
         for socket in self.sockets.clone() {
             if self.sockets.contains(&socket) {
-                let calls = self.calls.len();
-                self.tell(Event::Datagram { socket, from, bytes: bytes.into() });
-                assert_eq!(self.calls.len(), calls, "no datagram is answered by one");
+                self.hear(socket, from, bytes);
             }
         }
+    }
+
+    /// A dial or a socket does not come to be.
+    pub(super) fn refuse(&mut self, id: u64, reason: Refusal) {
+        self.questions.remove(&id);
+        self.tell(Event::Refused { id, reason });
+    }
+
+    /// Nothing stands, and no time is waited for, nor anything but the answer of a worker.
+    pub(super) fn machine_is_done(&self) -> bool {
+        let stands = |question: &Question| !matches!(question, Question::Resolve(_));
+        !self.questions.values().any(stands) && self.sockets.is_empty() && self.machine.deadline().is_none()
+    }
+
+    /// A datagram comes to every socket of a machine that answers none by another.
+    pub(super) fn datagram(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let calls = self.calls.len();
+        self.hear_all(from, bytes);
+        assert_eq!(self.calls.len(), calls, "no datagram is answered by one");
     }
 
     // Time.

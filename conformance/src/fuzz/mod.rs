@@ -8,6 +8,7 @@
 //! - [`channel`]: one end fed with garbage, two ends with somebody between them.
 //! - `room_log`: the log of a room, whatever arrives in whatever order.
 //! - [`tracker`], [`peer`]: the root machines; `driver` drives them, `remote`, `others` and `files` are whom they meet.
+//! - [`relays`]: the machines of the relays and of their client, and raw text.
 //! - [`seeds`], `stories`: where fuzzing begins.
 //! - `cursor`: a fuzzer's bytes as choices.
 
@@ -19,6 +20,7 @@ mod files;
 pub mod manifest;
 mod others;
 pub mod peer;
+pub mod relays;
 mod remote;
 pub mod room_log;
 pub mod seeds;
@@ -59,12 +61,16 @@ pub const TARGETS: &[Target] = &[
     decoder("names", decoders::names),
     decoder("hexadecimal", decoders::hexadecimal),
     decoder("escaping", decoders::escaping),
+    decoder("text_stream", relays::text_stream),
     decoder("tracker_recording", decoders::tracker_recording),
     decoder("peer_recording", decoders::peer_recording),
     machine("channel", channel::channel),
     machine("room_log", room_log::room_log),
     machine("tracker", tracker::tracker),
     machine("peer", peer::peer),
+    machine("tcp_relay", relays::tcp_relay),
+    machine("udp_relay", relays::udp_relay),
+    machine("relay_chat", relays::relay_chat),
 ];
 
 const fn decoder(name: &'static str, run: fn(&[u8])) -> Target {
