@@ -20,6 +20,7 @@ mod files;
 pub mod manifest;
 mod others;
 pub mod peer;
+mod relay_seeds;
 pub mod relays;
 mod remote;
 pub mod room_log;

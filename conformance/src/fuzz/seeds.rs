@@ -26,7 +26,7 @@ use papo_proto::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{peer::tell, stories};
+use super::{peer::tell, relay_seeds, stories};
 use crate::scripts::{self, Recording};
 
 /// No seed is longer; a fuzzer makes more of short ones.
@@ -42,6 +42,9 @@ pub fn all() -> BTreeMap<&'static str, BTreeSet<Vec<u8>>> {
     let mut seeds = Seeds::default();
     seeds.add_stories();
     for recording in scripts::all() {
+        for (target, seed) in relay_seeds::of(&recording) {
+            seeds.add(target, seed);
+        }
         // Of the relays' machines, none has a channel to open.
         if let Some(life) = Life::of(&recording) {
             seeds.take(&life, &recording.bytes);
