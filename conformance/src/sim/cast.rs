@@ -43,6 +43,12 @@ pub(crate) enum Role {
     Hostile,
     /// A client of the older system.
     Older(usize),
+    /// The relay for TCP.
+    TcpRelay,
+    /// The relay for UDP.
+    UdpRelay,
+    /// An old client of one of the relays.
+    Talker(usize),
 }
 
 /// A tracker.

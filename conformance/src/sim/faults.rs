@@ -164,17 +164,31 @@ impl Swarm {
 
     /// The next fault of a run.
     pub(crate) fn next(&self, cast: &Cast, luck: &mut Luck) -> Option<Fault> {
-        let total = self.weights.iter().map(|(_, weight)| weight).sum::<f64>();
-        let mut at = total * luck.unit();
-        let (kind, _) = self.weights.iter().find(|(_, weight)| {
-            at -= weight;
-            at <= 0.0
-        })?;
+        let kind = draw_kind(self.weights.iter().copied(), luck)?;
         let who = draw_role(cast, luck);
         let other = draw_other(cast, who, luck);
         let lasts = luck.duration(Duration::from_millis(20), Duration::from_secs(60));
-        Some(Fault { kind: *kind, who: kind.at(who, cast, luck), other, grade: luck.unit(), lasts })
+        Some(Fault { kind, who: kind.at(who, cast, luck), other, grade: luck.unit(), lasts })
     }
+
+    /// The next fault among machines that have neither disks nor names: of one of them, or between two.
+    pub(crate) fn next_among(&self, roles: &[Role], luck: &mut Luck) -> Option<Fault> {
+        let kind = draw_kind(self.weights.iter().copied().filter(|(kind, _)| kind.is_of_any_machine()), luck)?;
+        let who = luck.below(roles.len());
+        let other = (who + 1 + luck.below(roles.len() - 1)) % roles.len();
+        let lasts = luck.duration(Duration::from_millis(20), Duration::from_secs(60));
+        Some(Fault { kind, who: roles[who], other: roles[other], grade: luck.unit(), lasts })
+    }
+}
+
+fn draw_kind(weights: impl Iterator<Item = (Kind, f64)> + Clone, luck: &mut Luck) -> Option<Kind> {
+    let total = weights.clone().map(|(_, weight)| weight).sum::<f64>();
+    let mut at = total * luck.unit();
+    let (kind, _) = weights.into_iter().find(|(_, weight)| {
+        at -= weight;
+        at <= 0.0
+    })?;
+    Some(kind)
 }
 
 fn draw_role(cast: &Cast, luck: &mut Luck) -> Role {
@@ -219,6 +233,31 @@ impl Kind {
             | Self::ChangedFile => Role::Person(luck.below(cast.people.len())),
             _ => who,
         }
+    }
+
+    /// Whether it strikes whatever runs on a host, or the network between two.
+    const fn is_of_any_machine(self) -> bool {
+        matches!(
+            self,
+            Self::SlowHost
+                | Self::Clog
+                | Self::Partition
+                | Self::OneWay
+                | Self::Isolation
+                | Self::Reset
+                | Self::EndInMidFrame
+                | Self::GivenUp
+                | Self::Refusal
+                | Self::Deafness
+                | Self::NoRoute
+                | Self::Crash
+                | Self::CrashLoop
+                | Self::PowerLoss
+                | Self::Pause
+                | Self::SlowProcess
+                | Self::Suspend
+                | Self::NoDescriptors
+        )
     }
 
     /// Whether it is of the whole network.

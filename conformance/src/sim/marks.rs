@@ -14,7 +14,7 @@ use papo_proto::{
 
 use super::{
     hostile::{self, Habit},
-    older,
+    older, relayed,
 };
 use crate::world::resident::Told;
 
@@ -29,6 +29,8 @@ pub(crate) struct Marks {
     habits: BTreeMap<Habit, u64>,
     /// What became of clients of the older system.
     older: BTreeMap<&'static str, u64>,
+    /// What became of clients of relays.
+    talkers: BTreeMap<&'static str, u64>,
 }
 
 impl Marks {
@@ -46,6 +48,9 @@ impl Marks {
         }
         if let Told::Older(notice) = told {
             *self.older.entry(notice.mark()).or_default() += 1;
+        }
+        if let Told::Talker(notice) = told {
+            *self.talkers.entry(notice.mark()).or_default() += 1;
         }
         match told.peer() {
             Some(Notice::Outcome { problem: Some(problem), .. } | Notice::Failed(problem)) => {
@@ -74,6 +79,9 @@ impl Marks {
         for (mark, count) in &other.older {
             *self.older.entry(mark).or_default() += count;
         }
+        for (mark, count) in &other.talkers {
+            *self.talkers.entry(mark).or_default() += count;
+        }
     }
 
     /// Those that were reached, with how often.
@@ -83,7 +91,8 @@ impl Marks {
         let transfers = self.transfers.iter().map(|(reason, count)| (transfer(*reason), *count));
         let habits = self.habits.iter().map(|(habit, count)| (by_hostile(*habit), *count));
         let older = self.older.iter().map(|(mark, count)| (format!("older client: {mark}"), *count));
-        faults.chain(problems).chain(transfers).chain(habits).chain(older).collect()
+        let talkers = self.talkers.iter().map(|(mark, count)| (by_talker(mark), *count));
+        faults.chain(problems).chain(transfers).chain(habits).chain(older).chain(talkers).collect()
     }
 
     /// Those that never were.
@@ -97,12 +106,18 @@ impl Marks {
         let habits = Habit::ALL.iter().filter(|habit| !self.habits.contains_key(habit)).map(|habit| by_hostile(*habit));
         let older = older::Notice::MARKS.iter().filter(|mark| !self.older.contains_key(*mark));
         let older = older.map(|mark| format!("older client: {mark}"));
-        faults.chain(failures).chain(endings).chain(habits).chain(older).collect()
+        let talkers = relayed::Notice::MARKS.iter().filter(|mark| !self.talkers.contains_key(*mark));
+        let talkers = talkers.map(|mark| by_talker(mark));
+        faults.chain(failures).chain(endings).chain(habits).chain(older).chain(talkers).collect()
     }
 }
 
 fn transfer(ending: Option<Reason>) -> String {
     ending.map_or_else(|| "transfer: arrived".to_owned(), |reason| format!("transfer: {reason:?}").to_lowercase())
+}
+
+fn by_talker(mark: &str) -> String {
+    format!("client of a relay: {mark}")
 }
 
 fn by_hostile(habit: Habit) -> String {

@@ -5,6 +5,7 @@
 //!   (`workload`), the files that they have (`belongings`) and what breaks (`faults`).
 //! - `run`: carries it out in a `crate::world`, with people (`person`) who answer what their programs ask.
 //! - `hostile`: somebody with an account and no manners; `older`: clients of the older system, in plain text.
+//! - `relayed`: relays, and who talks by them.
 //! - `model`: what must hold, checked on every fact; `marks`: what was reached.
 //! - `shrink`, `failure`: a failure made small, in a file that can be replayed.
 //!
@@ -24,6 +25,7 @@ pub(crate) mod model;
 pub(crate) mod older;
 pub(crate) mod person;
 pub(crate) mod plan;
+pub(crate) mod relayed;
 pub(crate) mod run;
 pub(crate) mod shrink;
 pub(crate) mod workload;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cast::{Cast, PersonId},
     faults::{Fault, Swarm},
-    hostile, older,
+    hostile, older, relayed,
     workload::{Deed, Habits},
 };
 use crate::{luck::Luck, world::net::Climate};
@@ -91,6 +91,8 @@ pub(crate) struct Plan {
     pub(crate) hostile: Option<hostile::Start>,
     /// Clients of the older system, in a third of them.
     pub(crate) older: Option<older::Company>,
+    /// Relays and their clients, in a fifth of them.
+    pub(crate) relayed: Option<relayed::Company>,
 }
 
 impl Plan {
@@ -108,12 +110,18 @@ impl Plan {
         let hostile = luck.chance(HOSTILE_SHARE).then(|| hostile::draw(&cast, &seed));
         let core = draw_core(&cast, &mut luck);
         let peace = Time::ZERO + CALM_AT_FIRST + storm;
-        let decisions = draw_decisions(&seed, &cast, peace);
+        let mut decisions = draw_decisions(&seed, &cast, peace);
         let climate = draw_climate(&mut Luck::of(&seed, "climate", 0));
         let mut air = Luck::of(&seed, "lan", 0);
         let lan = air.chance(LAN_SHARE).then(|| std::array::from_fn(|_| air.unit() * 0.3));
         let older = older::draw(&cast, &seed);
-        Self { seed, cast, climate, decisions, peace, core, lan, hostile, older }
+        let relayed = relayed::draw(&seed);
+        if let Some(company) = &relayed {
+            let faults = company.draw_faults(&seed, Time::ZERO + CALM_AT_FIRST, peace);
+            decisions.extend(faults.into_iter().map(|(at, fault)| Decision { at, what: What::Fault(fault) }));
+            decisions.sort_by_key(|decision| decision.at);
+        }
+        Self { seed, cast, climate, decisions, peace, core, lan, hostile, older, relayed }
     }
 }
 

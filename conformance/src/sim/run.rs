@@ -34,6 +34,7 @@ use super::{
     older::{self, Older},
     person::Person,
     plan::{Plan, What},
+    relayed,
     workload::{Deed, credentials},
 };
 use crate::{
@@ -115,6 +116,8 @@ pub(crate) struct Run {
     changed: u64,
     /// How often the first tracker asks older clients whether they are there, where it lets them in.
     ping_interval_ms: Option<u64>,
+    /// Relays and their clients, where there are any.
+    relayed: Option<relayed::Company>,
 }
 
 /// Carries out a plan, with the decisions that are kept.
@@ -196,6 +199,7 @@ impl Run {
             core: plan.core.clone(),
             changed: 0,
             ping_interval_ms: plan.older.as_ref().map(|company| company.ping_interval_ms),
+            relayed: plan.relayed.clone(),
             cast,
         };
         for person in 0..run.people.len() {
@@ -216,6 +220,10 @@ impl Run {
                 run.world.start::<Older>(older::host(number), start.clone(), Limits::DEFAULT.out_bytes_max);
             }
         }
+        if run.relayed.is_some() {
+            run.model.expect_relays(plan.peace);
+            run.relayed_roles().into_iter().for_each(|role| run.start_relayed(role));
+        }
         if let Some(start) = &plan.hostile {
             run.roles.push(Role::Hostile);
             run.world.start::<Hostile>(hostile::HOST, start.clone(), Limits::DEFAULT.out_bytes_max);
@@ -232,6 +240,9 @@ impl Run {
             Role::Person(person) => self.people[person].node,
             // Nothing that people do or that breaks by itself is about it.
             Role::Hostile | Role::Older(_) => None,
+            Role::TcpRelay | Role::UdpRelay | Role::Talker(_) => {
+                self.relayed.as_ref().and_then(|company| company.node(role))
+            }
         };
         node.filter(|node| self.world.processes[*node].running)
     }
@@ -243,13 +254,23 @@ impl Run {
             Role::Person(person) => self.cast.people[person].ip,
             Role::Hostile => hostile::HOST,
             Role::Older(number) => older::host(number),
+            Role::TcpRelay | Role::UdpRelay | Role::Talker(_) => {
+                self.relayed.as_ref().expect("only they have such roles").ip(role)
+            }
         }
     }
 
     /// Every host.
     pub(crate) fn hosts(&self) -> Vec<IpAddr> {
         let trackers = self.cast.trackers.iter().map(|part| part.ip);
-        trackers.chain(self.cast.people.iter().map(|part| part.ip)).collect()
+        let relayed = self.relayed_roles().into_iter().map(|role| self.ip(role));
+        // Both relays are at one host.
+        trackers.chain(self.cast.people.iter().map(|part| part.ip)).chain(relayed.skip(1)).collect()
+    }
+
+    /// Relays and their clients.
+    fn relayed_roles(&self) -> Vec<Role> {
+        self.relayed.as_ref().map(relayed::Company::roles).unwrap_or_default()
     }
 
     /// Where someone listens now.
@@ -290,6 +311,14 @@ impl Run {
             Role::Tracker(tracker) => self.start_tracker(tracker),
             Role::Person(person) => self.start_person(person),
             Role::Hostile | Role::Older(_) => {}
+            Role::TcpRelay | Role::UdpRelay | Role::Talker(_) => self.start_relayed(role),
+        }
+    }
+
+    fn start_relayed(&mut self, role: Role) {
+        if let Some(company) = &mut self.relayed {
+            self.roles.push(role);
+            company.start(&mut self.world, role);
         }
     }
 
@@ -475,6 +504,7 @@ impl Run {
             Role::Tracker(tracker) => tracker == 0,
             Role::Person(person) => self.core.contains(&person),
             Role::Hostile | Role::Older(_) => false,
+            Role::TcpRelay | Role::UdpRelay | Role::Talker(_) => true,
         }
     }
 
@@ -486,6 +516,7 @@ impl Run {
         }
         let core = self.core.clone();
         self.revive(Role::Tracker(0));
+        self.relayed_roles().into_iter().for_each(|role| self.revive(role));
         for person in core {
             self.revive(Role::Person(person));
             if !self.people[person].is_in {

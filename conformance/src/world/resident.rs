@@ -15,7 +15,7 @@ use papo_proto::{
     tracker::{self, Tracker},
 };
 
-use crate::sim::{hostile, older};
+use crate::sim::{hostile, older, relayed};
 
 /// What a machine's host asks of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(crate) enum Told {
     Hostile(hostile::Notice),
     /// By an older client.
     Older(older::Notice),
+    /// By an old client of a relay.
+    Talker(relayed::Notice),
     /// By a relay.
     Relay(relay::Notice),
     /// By a client of a relay.

@@ -53,7 +53,7 @@ impl Bounds {
                 let limits = &cast.people[person].limits;
                 (limits, connections_max(limits))
             }
-            Role::Hostile | Role::Older(_) => return,
+            _ => return,
         };
         let load = self.loads.entry(fact.node).or_default();
         match &fact.what {
@@ -61,7 +61,7 @@ impl Bounds {
                 load.dialling.insert(*conn);
                 let max = match role {
                     Role::Tracker(_) => limits.plaintext_dials_max,
-                    Role::Person(_) | Role::Hostile | Role::Older(_) => dials_max(limits),
+                    _ => dials_max(limits),
                 };
                 found.check(load.dialling.len() <= max, BOUNDS, || {
                     format!("{role:?} has {} dials under way, of {max}", load.dialling.len())
@@ -154,6 +154,6 @@ const fn dials_max(limits: &Limits) -> usize {
 fn commits_max(role: Role, limits: &Limits, load: &Load) -> usize {
     match role {
         Role::Tracker(_) => (limits.requests_waiting_max + 2) * (load.busy + 1),
-        Role::Person(_) | Role::Hostile | Role::Older(_) => limits.outputs_waiting_max + 2 * load.busy + 256,
+        _ => limits.outputs_waiting_max + 2 * load.busy + 256,
     }
 }

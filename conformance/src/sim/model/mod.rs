@@ -10,6 +10,7 @@
 //! - [`about`]: what people without a tracker say of themselves.
 //! - [`trust`], [`wires`], [`bounds`]: pins, what can be read on a wire and who is dialled, and limits.
 //! - [`older`]: what clients of the older system may be sent.
+//! - [`relays`]: what relays may tell whom.
 //! - [`rest`]: what holds when everything has come to rest.
 //!
 //! A new capability adds its facts to the fold that they belong to, and its invariant beside those of its kind.
@@ -28,6 +29,7 @@ mod messages;
 mod older;
 mod order;
 mod promises;
+mod relays;
 mod requests;
 mod rest;
 #[cfg(test)]
@@ -43,11 +45,11 @@ use papo_proto::{disk::memory::Node, identity::Key, peer, time::Time, tracker};
 
 use self::{
     about::Abouts, bounds::Bounds, disk::Released, files::Files, known::Known, messages::Messages, older::OlderClients,
-    requests::Requests, rest::Answers, trust::Trust, wires::Wires,
+    relays::Relays, requests::Requests, rest::Answers, trust::Trust, wires::Wires,
 };
 use super::{
     cast::{Cast, PersonId, Role, TrackerId},
-    hostile,
+    hostile, relayed,
 };
 use crate::world::{
     fact::{Fact, What},
@@ -74,6 +76,12 @@ pub(crate) const INVARIANTS: &[Invariant] = &[
     older::ONLY_WHAT_IS_ASKED,
     older::AS_KEPT,
     older::ANSWERED,
+    relays::NEVER_BACK,
+    relays::AS_SAID,
+    relays::RELAYED_IN_ORDER,
+    relays::WHO_IS_THERE,
+    relays::NO_AMPLIFIER,
+    relays::REACHES_ALL,
     order::CAUSAL_ORDER,
     files::WHOLE_FILES,
     files::TOLD_WHEN_WHOLE,
@@ -145,6 +153,7 @@ pub(crate) struct Model {
     bounds: Bounds,
     answers: Answers,
     older: OlderClients,
+    relays: Relays,
     found: Found,
 }
 
@@ -161,6 +170,7 @@ impl Model {
             bounds: Bounds::default(),
             answers: Answers::default(),
             older: OlderClients::default(),
+            relays: Relays::default(),
             known,
             found: Found::default(),
         }
@@ -186,6 +196,11 @@ impl Model {
         self.older.expect(peace);
     }
 
+    /// There are relays; nothing breaks for them and their clients from then on.
+    pub(crate) fn expect_relays(&mut self, peace: Time) {
+        self.relays.expect(peace);
+    }
+
     /// Someone has something that it may send.
     pub(crate) fn note_file(&mut self, name: &str, content: &[(String, Node)]) {
         self.files.on_had(name, content);
@@ -195,6 +210,9 @@ impl Model {
     pub(crate) fn note(&mut self, role: Role, fact: &Fact) {
         if let What::Broke(rule) = &fact.what {
             self.found.check(false, CONTRACT, || format!("{role:?}: {rule}"));
+        }
+        if relayed::is_of(role) {
+            return self.relays.note(role, fact, &mut self.found);
         }
         self.wires.note(&self.known, role, fact, &mut self.found);
         self.bounds.note(&self.known, role, fact, &mut self.found);
@@ -234,13 +252,14 @@ impl Model {
 
     /// Everything has come to rest; the core has just been asked for `/peers`, `/rooms` and `/users` of each room.
     pub(crate) fn check_rest(&mut self, rest: &Rest) {
-        let Self { known, requests, messages, files, answers, found, .. } = self;
+        let Self { known, requests, messages, files, answers, relays, found, .. } = self;
         rest::check(&rest::View { known, requests, messages, answers }, rest, found);
         let linked = |one: PersonId, other: PersonId| {
             let pair = (one.min(other), one.max(other));
             rest.links.iter().any(|(a, b, count)| (*a.min(b), *a.max(b)) == pair && *count > 0)
         };
         files.check_rest(rest, linked, found);
+        relays.check_rest(found);
     }
 
     /// What was found wrong since this was last asked.
