@@ -295,7 +295,8 @@ impl Net {
     /// Bytes to write.
     pub(crate) fn send(&mut self, now: Time, end: End, bytes: &[u8]) {
         let half = &mut self.halves[end.0];
-        if !half.open {
+        // Behind an end that is under way nothing comes any more: else there would be a hole in the stream.
+        if !half.open || half.ending == Ending::Departed {
             return;
         }
         half.queue.extend(bytes);

@@ -202,6 +202,7 @@ fn a_connection_that_breaks_loses_what_is_under_way_and_tells_both() {
     let mut pair = Pair::new(Climate::CALM, 1 << 20);
     pair.send(0, b"lost");
     pair.net.break_off(pair.now, pair.ends[0], Closed::Reset, true);
+    pair.send(0, b"behind a hole, before it is learned");
     pair.pass(LONG);
     assert_eq!(pair.heard, [Vec::<u8>::new(), Vec::new()]);
     assert_eq!(pair.over, [Some(Closed::Reset), Some(Closed::Reset)]);
